@@ -1,0 +1,30 @@
+"""HTTP trigger: the Document Request API (contracts, section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import azure.functions as func
+
+from shared.asgi import api
+from shared.composition import compose
+from shared.settings import Settings, load_settings
+
+_middleware = func.AsgiMiddleware(api(compose(load_settings(Settings))))
+_startup = asyncio.Lock()
+_is_started = False
+
+
+async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Answer one call."""
+    await _start_once()
+    return await _middleware.handle_async(req, context)
+
+
+async def _start_once() -> None:
+    """Run the application's start-up: AsgiMiddleware does not do it by itself."""
+    global _is_started  # noqa: PLW0603
+    async with _startup:
+        if not _is_started:
+            await _middleware.notify_startup()
+            _is_started = True

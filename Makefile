@@ -1,0 +1,87 @@
+# Everything a developer or CI runs. Needs GNU make, bash and Python 3.11 or newer; the rest is
+# installed into .venv, from the versions in constraints.txt.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules
+.DELETE_ON_ERROR:
+
+# Which Python makes .venv.
+PYTHON  ?= python3
+# Test processes (0: all in one).
+WORKERS ?= 2
+# More arguments for the command of demo, run, test or lock: make test ARGS="-k intake"
+ARGS    ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+# The folders import each other from the root of the repository.
+RUN  := $(BIN)/python -m
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@printf 'Usage: make TARGET [PYTHON=python3.12] [WORKERS=2] [ARGS="…"]\n\n'
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.installed ## create or update .venv (the other targets do this by themselves)
+
+.PHONY: demo
+demo: $(VENV)/.installed ## the whole main job on embedded parts, from requests to events
+	@$(RUN) local demo $(ARGS)
+
+.PHONY: run
+run: $(VENV)/.installed ## the same stack, left running
+	@$(RUN) local run $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.installed ## all tests, with coverage
+	@$(RUN) pytest -n $(WORKERS) --cov $(ARGS)
+
+.PHONY: check
+check: $(VENV)/.installed ## format, lint, types, import rules
+	@echo '== format'; $(BIN)/ruff format --check
+	@echo '== lint';   $(BIN)/ruff check
+	@echo '== types';  $(RUN) mypy
+	@echo '== import rules'; $(BIN)/lint-imports --no-logo
+
+.PHONY: format
+format: $(VENV)/.installed ## format, and repair what the linter can
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+.PHONY: lock
+lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
+	@[ -x $(BIN)/uv ] || $(MAKE) --no-print-directory setup
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--no-header --no-emit-index-url --no-emit-find-links --annotation-style line \
+		--output-file constraints.txt $(ARGS) requirements-dev.txt
+	@sed -i.old '1i # The versions that were tested, for every supported Python. Written by `make lock`.' \
+		constraints.txt && rm constraints.txt.old
+	@grep -c '==' constraints.txt | sed 's/$$/ packages in constraints.txt/'
+
+.PHONY: clean
+clean: ## remove .venv, caches, reports and local databases
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	@rm -f .coverage .coverage.* *.db *.db-shm *.db-wal *.db-journal
+	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is written last: an interrupted set-up is taken up again by the next call.
+$(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
+	@command -v '$(PYTHON)' >/dev/null || { \
+		echo "$(PYTHON) not found. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$('$(PYTHON)' -V 2>&1). Name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || { \
+		rm -rf $(VENV); '$(PYTHON)' -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }; }
+	@echo "Setting up $(VENV) with $$($(BIN)/python -V); the first time takes a minute or two."
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --no-input \
+		-r requirements-dev.txt -c constraints.txt 2>&1 | tee $(VENV)/install.log | \
+		awk -v tty="$$([ -t 1 ] && echo 1 || true)" ' \
+		/^(Collecting|Processing) / { if (tty) printf "\r\033[K  %3d  %s", ++n, $$2; fflush() } \
+		/^Installing / { printf "%s  installing %d packages\n", tty ? "\r\033[K" : "", NF - 3; fflush() }' \
+		|| { grep -A 20 '^ERROR' $(VENV)/install.log >&2 || tail -n 20 $(VENV)/install.log >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,20 @@
+"""Timer trigger: one run of the processing job."""
+
+from __future__ import annotations
+
+import logging
+
+import azure.functions as func
+
+from shared.composition import compose
+from shared.settings import Settings, load_settings
+
+_logger = logging.getLogger(__name__)
+_job = compose(load_settings(Settings)).processing
+
+
+def main(timer: func.TimerRequest) -> None:
+    """Do one run. A run that cannot reach the database fails, and the next tick tries again."""
+    if timer.past_due:
+        _logger.warning("processing timer is past due")
+    _job.run()

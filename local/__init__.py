@@ -1,0 +1,1 @@
+"""The embedded peers for development: simulators, broker and consumer. Never deployed."""

@@ -1,0 +1,1 @@
+"""Everything the three functions share: domain, jobs, store, clients and web."""

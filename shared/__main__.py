@@ -1,0 +1,135 @@
+"""The commands of contracts section 6: migrate, serve, process, monitor."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from shared.errors import DatabaseUnavailable, SettingsError
+from shared.settings import DatabaseSettings, Settings, load_settings
+from shared.telemetry import log_to
+
+EXIT_CANNOT_RUN = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code (2: it could not run, and stderr says why)."""
+    options = _parser().parse_args(arguments)
+    log_to(sys.stderr)
+    try:
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+    except DatabaseUnavailable as error:
+        print(f"OMS_DATABASE_URL: {error}", file=sys.stderr)
+    return EXIT_CANNOT_RUN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m shared", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(command=_migrate)
+
+    serve = commands.add_parser("serve", help="serve the Document Request API")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.set_defaults(command=_serve)
+
+    for name, help_text in (
+        ("process", "one run of the processing job"),
+        ("monitor", "one run of the monitoring job"),
+    ):
+        job = commands.add_parser(name, help=help_text)
+        job.add_argument(
+            "--until-idle", action="store_true", help="repeat until nothing is due"
+        )
+        job.set_defaults(command=_run_job, job=name)
+    return parser
+
+
+def _migrate(_options: argparse.Namespace) -> int:
+    from shared.composition import open_store
+
+    settings = load_settings(DatabaseSettings)
+    store = open_store(settings.database_url.get_secret_value())
+    before, after = store.migrate()
+    print(f"schema {before or 'none'} -> {after}")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load_settings(Settings)
+    if not _is_loopback(options.host):
+        raise SettingsError("OMS_API_AUTH: none serves only a loopback --host")
+
+    import uvicorn
+
+    from shared.asgi import api
+    from shared.composition import compose
+
+    system = compose(settings)
+    _require_schema(system.store.is_migrated())
+    print(f"Document Request API on http://{options.host}:{options.port}/docs", flush=True)
+    uvicorn.run(
+        api(system),
+        host=options.host,
+        port=options.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    system.close()
+    return 0
+
+
+def _run_job(options: argparse.Namespace) -> int:
+    from shared.composition import compose
+
+    system = compose(load_settings(Settings))
+    _require_schema(system.store.is_migrated())
+    signal.signal(signal.SIGTERM, lambda *_: system.runs.stop())
+    run = (system.processing if options.job == "process" else system.monitoring).run
+    try:
+        summary = run()
+        if options.until_idle:
+            summary = _until_idle(run, summary)
+    finally:
+        system.close()
+    print(json.dumps(summary))
+    return 0
+
+
+def _until_idle(run: Callable[[], dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
+    """Repeat a job until a run finds nothing due; returns the sum of all runs."""
+    total = Counter({key: value for key, value in last.items() if not isinstance(value, str)})
+    while last["claimed"] or last["published"]:
+        last = run()
+        total.update({key: last[key] for key in total})
+    return last | dict(total) | {"seconds": round(total["seconds"], 3)}
+
+
+def _require_schema(is_migrated: bool) -> None:
+    if not is_migrated:
+        raise DatabaseUnavailable("no schema yet; run `python -m shared migrate` first")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

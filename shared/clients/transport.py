@@ -1,0 +1,124 @@
+"""Connections that obey the time limit of their call, for requests.
+
+Every wait on the socket (connect, handshake, send, status line, headers, body) gets what is
+left of the call's time. The one exception is name resolution, which Python cannot interrupt:
+it ends by the resolver's own limits, and the call ends right after it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.connection import create_connection
+
+from shared.clients.deadline import current_call
+
+_SEND_BYTES = 16_384
+"""One TLS record: the time that is left is looked at again before each."""
+
+
+class _TimedReader(io.RawIOBase):
+    """A socket's stream, each read of which ends with the call."""
+
+    def __init__(self, sock: socket.socket, stream: io.RawIOBase) -> None:
+        self._sock = sock
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(current_call().remaining())
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
+
+
+class _TimedConnection(HTTPConnection):
+    response_class = _TimedResponse
+
+    def connect(self) -> None:
+        call = current_call()
+        before = call.is_sent
+        try:
+            super().connect()
+        finally:
+            # What asks a proxy for a tunnel is no part of the request.
+            call.is_sent = before
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to one of the host's addresses; a silent one leaves time for the next."""
+        call = current_call()
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        failure = OSError("the host has no address")
+        for index, (*_, address) in enumerate(found):
+            share = call.remaining() / (len(found) - index)
+            try:
+                sock = create_connection(
+                    (str(address[0]), self.port), share, socket_options=self.socket_options
+                )
+            except OSError as error:
+                failure = error
+                continue
+            sock.settimeout(call.remaining())
+            return sock
+        raise failure
+
+    def send(self, data: Any) -> None:
+        """Send bytes (all that urllib3 makes of headers and body)."""
+        if self.sock is None:
+            self.connect()
+        call = current_call()
+        view = memoryview(data)
+        for start in range(0, len(view), _SEND_BYTES):
+            self.sock.settimeout(call.remaining())
+            call.is_sent = True
+            super().send(view[start : start + _SEND_BYTES])
+
+
+class _TimedTlsConnection(_TimedConnection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _TimedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TimedTlsConnection
+
+
+class TimedAdapter(HTTPAdapter):
+    """One connection per host, no retries; must be used inside `time_limit`."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools (called by requests)."""
+        super().init_poolmanager(*args, **kwargs)
+        _use_timed_connections(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Return the pools of a proxy (called by requests)."""
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _use_timed_connections(manager)
+        return manager
+
+
+def _use_timed_connections(manager: PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}

@@ -1,0 +1,150 @@
+"""The composition root: from settings to jobs. The only place that knows every part.
+
+It stays free of the web framework, which the timers must not import: `shared.asgi` adds that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from shared.clients.kafka import KafkaPublisher
+from shared.clients.reference_data import ReferenceDataClient
+from shared.clients.thunderhead import ThunderheadClient
+from shared.domain.retrying import Backoff
+from shared.domain.settlement import PollingBounds
+from shared.domain.submission import Guarantees
+from shared.domain.timing import Clock, utc_now
+from shared.jobs.assembling import Assembler
+from shared.jobs.enriching import Enricher
+from shared.jobs.intake import Intake
+from shared.jobs.leasing import Leases
+from shared.jobs.monitoring import MonitoringJob
+from shared.jobs.operations import Operations
+from shared.jobs.outcomes import Recorder
+from shared.jobs.polling import Deadlines, Poller
+from shared.jobs.ports import Publisher, ReferenceData, Thunderhead
+from shared.jobs.processing import ProcessingJob
+from shared.jobs.publishing import Publishing
+from shared.jobs.queries import Queries
+from shared.jobs.runs import Runs
+from shared.settings import Settings
+from shared.store.database import SqlStore
+from shared.store.engine import create_engine
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """The other side of every outbound call."""
+
+    reference_data: ReferenceData
+    thunderhead: Thunderhead
+    publisher: Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The use cases, ready to be called; one per process."""
+
+    store: SqlStore
+    clients: Clients
+    runs: Runs
+    intake: Intake
+    queries: Queries
+    operations: Operations
+    processing: ProcessingJob
+    monitoring: MonitoringJob
+    clock: Clock
+
+    def close(self) -> None:
+        """Flush events and close connections."""
+        self.clients.publisher.close()
+        self.store.close()
+
+
+def open_store(database_url: str) -> SqlStore:
+    """Return the store of a database; connects at its first use."""
+    return SqlStore(create_engine(database_url))
+
+
+def default_clients(settings: Settings, clock: Clock) -> Clients:
+    """Return clients that speak HTTP and Kafka; they connect at their first use."""
+    return Clients(
+        ReferenceDataClient(settings, clock),
+        ThunderheadClient(settings, clock),
+        KafkaPublisher(settings),
+    )
+
+
+def compose(
+    settings: Settings, clock: Clock = utc_now, clients: Clients | None = None
+) -> System:
+    """Join all parts. Nothing is called and nothing is opened yet."""
+    clients = clients or default_clients(settings, clock)
+    store = open_store(settings.database_url.get_secret_value())
+    runs = Runs(store, clock, uuid4, settings.run_budget_seconds)
+    recorder = Recorder(settings.environment, settings.events_topic)
+    backoff = Backoff(settings.retry_base_seconds, settings.retry_max_seconds)
+    leases = Leases(store, clock, uuid4, settings.lease_seconds, settings.http_timeout_seconds)
+    # An event may be published twice if its lease ends while the broker thinks.
+    event_lease = max(settings.lease_seconds, 2 * settings.events_timeout_seconds)
+    event_leases = Leases(store, clock, uuid4, event_lease, settings.events_timeout_seconds)
+    visibility = timedelta(seconds=settings.thunderhead_visibility_seconds)
+    processing = ProcessingJob(
+        store=store,
+        thunderhead=clients.thunderhead,
+        enricher=Enricher(clients.reference_data, settings.topic_for, clock),
+        assembler=Assembler(
+            store=store,
+            leases=leases,
+            max_documents=settings.max_documents_per_batch,
+            project_id=settings.thunderhead_project_id,
+            data_type=settings.thunderhead_transaction_data_type,
+        ),
+        recorder=recorder,
+        leases=leases,
+        runs=runs,
+        backoff=backoff,
+        guarantees=Guarantees(
+            lookup_supported=settings.thunderhead_lookup_supported,
+            reference_unique=settings.thunderhead_reference_unique,
+            visibility=visibility,
+            max_attempts=settings.max_attempts,
+        ),
+        concurrency=settings.http_concurrency,
+        first_poll_seconds=settings.poll_min_seconds,
+    )
+    monitoring = MonitoringJob(
+        store=store,
+        poller=Poller(
+            clients.thunderhead,
+            leases,
+            Deadlines(
+                batch=timedelta(seconds=settings.batch_deadline_seconds),
+                pending_grace=timedelta(seconds=settings.pending_grace_seconds),
+                visibility=visibility,
+                lookup_supported=settings.thunderhead_lookup_supported,
+            ),
+        ),
+        publishing=Publishing(store, clients.publisher, event_leases, runs, backoff),
+        recorder=recorder,
+        leases=leases,
+        runs=runs,
+        backoff=backoff,
+        polling=PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds),
+        concurrency=settings.http_concurrency,
+    )
+    return System(
+        store=store,
+        clients=clients,
+        runs=runs,
+        intake=Intake(store, clients.reference_data, clock, uuid4),
+        queries=Queries(store),
+        operations=Operations(
+            store, clients.reference_data, recorder, settings.topic_for, clock
+        ),
+        processing=processing,
+        monitoring=monitoring,
+        clock=clock,
+    )

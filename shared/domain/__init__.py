@@ -1,0 +1,1 @@
+"""Statuses, decisions and models. Pure: no I/O, no clock, no settings."""

@@ -1,0 +1,95 @@
+"""What a request's values may hold: everything that XML 1.0 can carry, and nothing else.
+
+A violation found here is a 422 for the caller; found later it would be a failed document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from lxml import etree
+
+from shared.domain import strict_json
+
+# XML 1.0 (Fifth Edition), production 2, without the lone surrogates that it excludes too.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+MAX_XML_CHARACTERS = 6_000_000
+"""Size of the generated XML that still fits a Thunderhead call (10 MB) after base64.
+
+Long names in long arrays can make a small JSON body a huge XML document.
+"""
+
+MAX_VIOLATIONS = 50
+"""More than this many are not listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong with a request: the field's path and what is wrong there."""
+
+    field: str
+    message: str
+
+
+def text_violation(value: str) -> str | None:
+    """Say what keeps a text out of XML, or None."""
+    found = _NOT_XML.search(value)
+    if found is None:
+        return None
+    character = ord(found.group())
+    kind = "a lone surrogate" if 0xD800 <= character <= 0xDFFF else "a character not allowed in XML"
+    return f"contains {kind} (U+{character:04X}) at position {found.start()}"
+
+
+@lru_cache(maxsize=4096)
+def is_xml_name(key: str) -> bool:
+    """Tell whether a key can name an XML element (without a namespace prefix)."""
+    if "{" in key or "}" in key:  # lxml reads these as a namespace
+        return False
+    try:
+        etree.Element(key)
+    except ValueError:
+        return False
+    return True
+
+
+def content_violations(content: Mapping[str, Any], path: str = "content") -> list[Violation]:
+    """List what keeps a content object from becoming a document, at most `MAX_VIOLATIONS`."""
+    found: list[Violation] = []
+    size = 0
+    for where, name, value, depth in strict_json.walk(content, path):
+        if len(found) >= MAX_VIOLATIONS:
+            break
+        if depth > strict_json.MAX_DEPTH and isinstance(value, dict | list):
+            return [Violation(path, f"nested deeper than {strict_json.MAX_DEPTH} levels")]
+        size += 2 * len(name) + len("<></>")
+        if isinstance(value, str):
+            size += len(value)
+            if problem := text_violation(value):
+                found.append(Violation(_printable(where), problem))
+        elif isinstance(value, strict_json.Number):
+            size += len(value.encoded_json)
+        elif isinstance(value, dict):
+            found.extend(_key_violations(value, where))
+        if size > MAX_XML_CHARACTERS:
+            return [Violation(path, "is too large once written as XML")]
+    return found[:MAX_VIOLATIONS]
+
+
+def _key_violations(value: dict[str, Any], where: str) -> Iterator[Violation]:
+    if isinstance(value, strict_json.RepeatedKeys):
+        yield Violation(_printable(f"{where}.{value.key}"), "occurs more than once")
+    for key in value:
+        if not is_xml_name(key):
+            yield Violation(_printable(f"{where}.{key}"), "the key cannot name an XML element")
+
+
+def _printable(path: str) -> str:
+    """Keep a path fit for an answer: keys come from the caller and may hold anything."""
+    shown = path if len(path) <= 200 else path[:200] + "…"
+    return _NOT_XML.sub("\ufffd", shown)

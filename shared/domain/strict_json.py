@@ -1,0 +1,133 @@
+"""JSON as callers may send it: nothing rounded, nothing guessed, nothing dropped.
+
+The standard parser rounds large numbers, keeps the last of two equal keys, accepts NaN and
+lone surrogates. Here a number keeps its text (`Number`), and what has no single meaning is a
+violation with the path of its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import simplejson
+
+Number = simplejson.RawJSON
+"""A JSON number by its text; `dumps` writes it as it came."""
+
+MAX_DEPTH = 64
+"""Levels of nesting that a request's content may have; the content object is the first."""
+
+
+class MalformedJson(ValueError):
+    """The text is no JSON (RFC 8259). `field` is where, as far as that is known."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class _NotANumber:
+    """Marks the place of a NaN or Infinity literal until its path is known."""
+
+    def __init__(self, literal: str) -> None:
+        self.literal = literal
+
+
+class RepeatedKeys(dict[str, Any]):
+    """An object in which a key occurred more than once."""
+
+    key = ""
+
+
+def loads(text: bytes) -> Any:
+    """Parse JSON text in UTF-8.
+
+    Objects are dicts, those with a repeated key `RepeatedKeys` (see `violations`). Numbers are
+    `Number`. Raises MalformedJson.
+    """
+    constants: list[_NotANumber] = []
+
+    def constant(literal: str) -> _NotANumber:
+        constants.append(_NotANumber(literal))
+        return constants[-1]
+
+    try:
+        tree = json.loads(
+            text.decode("utf-8"),
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=constant,
+            object_pairs_hook=_object,
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedJson("body", f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise MalformedJson(
+            "body", f"{error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise MalformedJson("body", f"nested deeper than {MAX_DEPTH} levels") from None
+    if constants:
+        path = next(node.path for node in walk(tree, "") if isinstance(node.value, _NotANumber))
+        raise MalformedJson(path or "body", f"{constants[0].literal} is not a JSON value")
+    return tree
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    repeated = RepeatedKeys(result)
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            repeated.key = key
+            break
+        seen.add(key)
+    return repeated
+
+
+class Node(NamedTuple):
+    """A value of a tree, with its place."""
+
+    path: str
+    """Such as `content.lines[0].amount`."""
+    name: str
+    """The key that names the value; the items of an array have the array's."""
+    value: Any
+    depth: int
+
+
+def walk(value: Any, path: str) -> Iterator[Node]:
+    """Yield every value of a tree in document order. Iterative: depth is no danger."""
+    pending = [Node(path, path, value, 1)]
+    while pending:
+        node = pending.pop()
+        yield node
+        path, name, value, depth = node
+        if isinstance(value, dict):
+            pending.extend(
+                Node(f"{path}.{key}" if path else key, key, child, depth + 1)
+                for key, child in reversed(value.items())
+            )
+        elif isinstance(value, list):
+            pending.extend(
+                Node(f"{path}[{index}]", name, value[index], depth + 1)
+                for index in range(len(value) - 1, -1, -1)
+            )
+
+
+def dumps(value: Any) -> str:
+    """Write compact JSON in the order of the tree, numbers as they came."""
+    return simplejson.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent."""
+    canonical = simplejson.dumps(
+        value, separators=(",", ":"), ensure_ascii=True, sort_keys=True, allow_nan=False
+    )
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

@@ -1,0 +1,208 @@
+"""What an answer to a submission means for the batch (contracts, section 3).
+
+The rule that nothing may break: an intent is dissolved (its documents go on under another
+reference) only when its latest send is proven not accepted and no earlier send is in doubt.
+Everything else keeps reference, documents and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from shared.domain.models import Batch, Failure
+from shared.domain.statuses import FailureCategory
+from shared.domain.thunderhead import (
+    Accepted,
+    CallFailed,
+    Documents,
+    DocumentProblem,
+    Duplicate,
+    Forbidden,
+    Found,
+    Lookup,
+    NotFound,
+    NotSent,
+    Rejected,
+    Submission,
+    Throttled,
+    TooLarge,
+    Unexpected,
+    Unknown,
+)
+
+# --- decisions ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Thunderhead has the batch: SUBMITTED."""
+
+    thunderhead_batch_id: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dissolve:
+    """Proven not accepted: these documents fail, the rest go on in new batches."""
+
+    failures: dict[UUID, Failure]
+    remaining: tuple[tuple[UUID, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Proven not accepted for a reason that passes: send the same again later."""
+
+    reason: str
+    retry_after: float | None = None
+    pauses: bool = True
+    """Nobody submits until the wait is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The outcome is unknown: find out before anything else."""
+
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A batch with our reference exists: ours, if its documents are."""
+
+    thunderhead_batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Send the identical bytes under the same reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person decides."""
+
+    reason: str
+
+
+Decision = Record | Dissolve | Wait | Doubt | Adopt | Resend | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantees:
+    """What the tenant's Thunderhead promises, and how patient we are."""
+
+    lookup_supported: bool
+    reference_unique: bool
+    visibility: timedelta
+    max_attempts: int
+
+
+def decide(answer: Submission, batch: Batch, documents: tuple[UUID, ...]) -> Decision:
+    """Say what an answer to the latest send means.
+
+    `documents` are the batch's, in the order they were sent in.
+    """
+    in_doubt = batch.unknown_since is not None
+    match answer:
+        case Accepted(thunderhead_batch_id, retry_after):
+            return Record(thunderhead_batch_id, retry_after)
+        case Duplicate(thunderhead_batch_id):
+            return Adopt(thunderhead_batch_id)
+        case Unknown(reason, retry_after):
+            return Doubt(reason, retry_after)
+        case Unexpected(reason):
+            return Hold(reason)
+        case Throttled(retry_after):
+            return Wait("Thunderhead asked to wait (429)", retry_after)
+        case NotSent(reason) | Forbidden(reason):
+            return Wait(reason)
+        case Rejected() | TooLarge() if in_doubt:
+            # Thunderhead may hold an earlier send of the same bytes: this answer proves
+            # nothing about that one.
+            return Doubt("rejected after a send with unknown outcome")
+        case Rejected(problems):
+            return _dissolve(problems, documents)
+        case TooLarge():
+            return _split(documents, "DOCUMENT_TOO_LARGE", "Thunderhead says it is too large.")
+
+
+def _dissolve(problems: Collection[DocumentProblem], documents: tuple[UUID, ...]) -> Decision:
+    ours = {str(request_id): request_id for request_id in documents}
+    failures = {
+        ours[problem.document_reference]: _failure(problem.code, problem.message)
+        for problem in problems
+        if problem.document_reference in ours
+    }
+    if not failures:
+        first = next(iter(problems), DocumentProblem(None, "REJECTED", "Thunderhead refused it."))
+        return _split(documents, first.code, first.message)
+    rest = tuple(request_id for request_id in documents if request_id not in failures)
+    return Dissolve(failures, (rest,) if rest else ())
+
+
+def _split(documents: tuple[UUID, ...], code: str, message: str) -> Dissolve:
+    if len(documents) == 1:
+        return Dissolve({documents[0]: _failure(code, message)}, ())
+    middle = len(documents) // 2
+    return Dissolve({}, (documents[:middle], documents[middle:]))
+
+
+def _failure(code: str, message: str) -> Failure:
+    return Failure(FailureCategory.SUBMISSION, code, message)
+
+
+def next_step(guarantees: Guarantees) -> Resend | Hold | None:
+    """Say how to find out about a batch whose outcome is unknown.
+
+    None means: look it up by its reference. `Resend` where that cannot be done but the tenant
+    refuses a second batch with the same reference; else a person decides.
+    """
+    if guarantees.lookup_supported:
+        return None
+    if guarantees.reference_unique:
+        return Resend()
+    return Hold("the outcome of a send is unknown and this tenant offers no look-up")
+
+
+def after_lookup(
+    lookup: Lookup, batch: Batch, guarantees: Guarantees, now: datetime
+) -> Decision:
+    """Say what a look-up by reference means for a batch in doubt."""
+    match lookup:
+        case Found(thunderhead_batch_id):
+            return Adopt(thunderhead_batch_id)
+        case CallFailed(reason, retry_after):
+            return Wait(reason, retry_after)
+        case NotFound():
+            if guarantees.reference_unique:
+                return Resend()
+            sent_at = batch.last_send_at or batch.created_at
+            if now < sent_at + guarantees.visibility:
+                return Wait("not visible yet", pauses=False)
+            return Hold("no batch with this reference was found; it may have been purged")
+
+
+def with_patience(decision: Decision, attempts: int, guarantees: Guarantees) -> Decision:
+    """Turn a resend into a hold once too many sends went unanswered.
+
+    `attempts` counts the sends with unknown outcome while Thunderhead otherwise answered.
+    """
+    if isinstance(decision, Resend) and attempts >= guarantees.max_attempts:
+        return Hold(f"the outcome of {attempts} sends is unknown")
+    return decision
+
+
+def after_comparison(
+    documents: Documents, expected: Collection[UUID], thunderhead_batch_id: str
+) -> Decision:
+    """Adopt a batch only if it holds exactly our documents."""
+    if isinstance(documents, CallFailed):
+        return Wait(documents.reason, documents.retry_after)
+    if set(documents) == {str(request_id) for request_id in expected}:
+        return Record(thunderhead_batch_id)
+    return Hold(f"Thunderhead's batch {thunderhead_batch_id} holds other documents than ours")

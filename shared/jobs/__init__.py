@@ -1,0 +1,1 @@
+"""The use cases: intake, processing, monitoring, operations. They order the steps."""

@@ -1,0 +1,149 @@
+"""From requests to batches: rendering documents, writing intents and their exact bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.domain import batching, strict_json, transaction_data
+from shared.domain.batching import BatchKey, Envelope, RenderedDocument
+from shared.domain.models import Batch, DocumentRequest
+from shared.domain.statuses import BatchState
+from shared.jobs.leasing import Leases
+from shared.jobs.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A batch with everything that is needed to send it."""
+
+    batch: Batch
+    requests: tuple[DocumentRequest, ...]
+    """In the order of the payload."""
+    payload: bytes = b""
+    """Empty where the batch is only looked up."""
+
+    @property
+    def request_ids(self) -> tuple[UUID, ...]:
+        """The documents of the batch, in the order of the payload."""
+        return tuple(request.request_id for request in self.requests)
+
+    @property
+    def traceparent(self) -> str:
+        """The trace under which the batch is submitted: its first document's."""
+        return self.requests[0].traceparent
+
+
+@dataclass(frozen=True, slots=True)
+class Assembler:
+    """Makes parcels: new ones from requests, old ones again, byte for byte."""
+
+    store: Store
+    leases: Leases
+    max_documents: int
+    project_id: str | None
+    data_type: str
+
+    def parcels(
+        self, key: BatchKey, requests: Sequence[DocumentRequest], owner: UUID
+    ) -> Iterator[Parcel | DocumentRequest]:
+        """Make new batches of requests that share a configuration.
+
+        Yields parcels within the limits of Thunderhead, and each request whose document is too
+        large to be sent at all. At most one batch's contents are in memory at a time.
+        """
+        step = min(self.max_documents, batching.MAX_DOCUMENTS)
+        for start in range(0, len(requests), step):
+            some = sorted(requests[start : start + step], key=lambda q: q.request_id)
+            by_id = {request.request_id: request for request in some}
+            fitting = []
+            for document in self._render(some, self.data_type):
+                if batching.fits_alone(document):
+                    fitting.append(document)
+                else:
+                    yield by_id[document.request_id]
+            for documents in batching.chunk(fitting, step):
+                members = tuple(by_id[document.request_id] for document in documents)
+                yield self._parcel(key, members, documents, owner)
+
+    def again(self, batch: Batch, requests: Sequence[DocumentRequest]) -> Parcel | None:
+        """Make the parcel of an intent again; None if it is not the same, byte for byte."""
+        documents = list(self._render(requests, batch.transaction_data_type))
+        payload = batching.payload(_envelope(batch), documents)
+        if batching.digest(payload) != batch.payload_digest:
+            return None
+        return Parcel(batch, tuple(requests), payload)
+
+    def successor(self, parent: Batch, requests: Sequence[DocumentRequest]) -> Parcel:
+        """Make a batch, under a reference of its own, of some documents of a dissolved one.
+
+        They fit: they were part of a batch that did.
+        """
+        key = BatchKey(parent.batch_config_id, parent.properties)
+        documents = list(self._render(requests, self.data_type))
+        return self._parcel(key, tuple(requests), documents, self.leases.new_id())
+
+    def _render(
+        self, requests: Sequence[DocumentRequest], data_type: str
+    ) -> Iterator[RenderedDocument]:
+        ids = [request.request_id for request in requests]
+        contents = self.store.read(lambda tx: tx.requests.contents(ids))
+        for request in requests:
+            content = strict_json.loads(contents[request.request_id].encode("utf-8"))
+            data = transaction_data.render(request, content, data_type)
+            yield RenderedDocument.of(request.request_id, data)
+
+    def _parcel(
+        self,
+        key: BatchKey,
+        requests: tuple[DocumentRequest, ...],
+        documents: Sequence[RenderedDocument],
+        owner: UUID,
+    ) -> Parcel:
+        now = self.leases.clock()
+        batch_id = self.leases.new_id()
+        envelope = Envelope(
+            client_reference=str(batch_id),
+            batch_name=_batch_name(now, batch_id),
+            batch_config_id=key.batch_config_id,
+            project_id=self.project_id,
+            transaction_data_type=self.data_type,
+            properties=key.properties,
+        )
+        payload = batching.payload(envelope, documents)
+        batch = Batch(
+            batch_id=batch_id,
+            state=BatchState.SUBMITTING,
+            version=1,
+            batch_name=envelope.batch_name,
+            batch_config_id=envelope.batch_config_id,
+            project_id=envelope.project_id,
+            transaction_data_type=envelope.transaction_data_type,
+            properties=envelope.properties,
+            payload_digest=batching.digest(payload),
+            document_count=len(requests),
+            created_at=now,
+            in_flight=True,
+            last_send_at=now,
+            lease_owner=owner,
+            leased_until=self.leases.until(),
+        )
+        return Parcel(batch, requests, payload)
+
+
+def _batch_name(now: datetime, batch_id: UUID) -> str:
+    """Name a batch so that people find it in Thunderhead: when, and the start of its id."""
+    return f"OMS-{now:%Y%m%dT%H%M%S}-{str(batch_id)[:8]}"
+
+
+def _envelope(batch: Batch) -> Envelope:
+    return Envelope(
+        client_reference=batch.client_reference,
+        batch_name=batch.batch_name,
+        batch_config_id=batch.batch_config_id,
+        project_id=batch.project_id,
+        transaction_data_type=batch.transaction_data_type,
+        properties=batch.properties,
+    )

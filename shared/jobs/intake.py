@@ -1,0 +1,203 @@
+"""Accepting requests: stored once, or answered with what is stored already.
+
+The database decides which of several equal requests is the first; a replay is answered
+before anything else is asked, so it works while reference data is down too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.domain import strict_json
+from shared.domain.content_rules import Violation
+from shared.domain.models import DocumentRequest, HistoryEntry, NewRequest
+from shared.domain.statuses import RequestStatus
+from shared.domain.timing import Clock
+from shared.errors import DatabaseUnavailable, DuplicateCorrelationId, ReferenceDataUnavailable
+from shared.jobs.ports import CorrelationKey, ReferenceData, Store, Transaction
+
+_MAX_ROUNDS = 20
+"""Each lost race means that somebody else's request was stored; more than this is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The request is committed."""
+
+    request: DocumentRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The same request had been stored before."""
+
+    request: DocumentRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The correlation id belongs to a request with another body."""
+
+    request_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Some codes are not in effect today."""
+
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unverifiable:
+    """Reference data is out, so nobody can tell whether the request is valid."""
+
+
+Answer = Stored | Replayed | Reused | Invalid | Unverifiable
+
+
+class Intake:
+    """Accepts document requests."""
+
+    def __init__(
+        self,
+        store: Store,
+        reference_data: ReferenceData,
+        clock: Clock,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._store = store
+        self._reference_data = reference_data
+        self._clock = clock
+        self._new_id = new_id
+
+    def submit(
+        self, requests: Sequence[NewRequest], *, actor: str, traceparent: str
+    ) -> list[Answer]:
+        """Store the valid ones of some requests in one transaction; answer each, in order.
+
+        Raises DatabaseUnavailable: the outcome is unknown then, and sending the same again is
+        safe.
+        """
+        digests = [body_digest(request) for request in requests]
+        answers: dict[int, Answer] = {}
+        for _ in range(_MAX_ROUNDS):
+            self._answer_known(requests, digests, answers)
+            fresh: dict[CorrelationKey, int] = {}
+            for index, request in enumerate(requests):
+                if index not in answers and _key(request) not in fresh:
+                    refusal = self._refusal(request)
+                    if refusal:
+                        answers[index] = refusal
+                    else:
+                        fresh[_key(request)] = index
+            if fresh:
+                try:
+                    answers |= self._store_all(
+                        {index: requests[index] for index in fresh.values()},
+                        digests,
+                        actor,
+                        traceparent,
+                    )
+                except DuplicateCorrelationId:
+                    continue  # somebody was faster: read what they stored
+            if len(answers) == len(requests):
+                return [answers[index] for index in range(len(requests))]
+            # What is left repeats a request of this very call, which is stored now.
+        raise DatabaseUnavailable("the same correlation ids keep arriving")
+
+    def _answer_known(
+        self, requests: Sequence[NewRequest], digests: list[str], answers: dict[int, Answer]
+    ) -> None:
+        """Answer those whose correlation id is stored."""
+        open_items = [index for index in range(len(requests)) if index not in answers]
+        keys = {_key(requests[index]) for index in open_items}
+        known = self._store.read(lambda tx: tx.requests.find_by_correlation(keys))
+        for index in open_items:
+            if found := known.get(_key(requests[index])):
+                same = found.body_digest == digests[index]
+                answers[index] = Replayed(found) if same else Reused(found.request_id)
+
+    def _refusal(self, request: NewRequest) -> Invalid | Unverifiable | None:
+        """Check the codes against the reference data of today (UTC)."""
+        today = self._clock().date()
+        codes = [
+            ("sourceSystem", "SOURCE_SYSTEM", request.source_system),
+            ("documentType", "DOCUMENT_TYPE", request.document_type),
+            ("documentName", "DOCUMENT_NAME", request.document_name),
+            ("language", "LANGUAGE", request.language),
+            *((f"metadata.{key}", "METADATA_KEY", key) for key in request.metadata),
+        ]
+        try:
+            violations = tuple(
+                Violation(field, f"is not a {code_type} code in effect on {today.isoformat()}")
+                for field, code_type, code in codes
+                if code not in self._reference_data.codes(code_type, today)
+            )
+        except ReferenceDataUnavailable:
+            return Unverifiable()
+        return Invalid(violations) if violations else None
+
+    def _store_all(
+        self,
+        requests: dict[int, NewRequest],
+        digests: list[str],
+        actor: str,
+        traceparent: str,
+    ) -> dict[int, Answer]:
+        """Commit new requests together."""
+        now = self._clock()
+        rows = {
+            index: DocumentRequest(
+                request_id=self._new_id(),
+                source_system=request.source_system,
+                request_correlation_id=request.request_correlation_id,
+                document_type=request.document_type,
+                document_name=request.document_name,
+                language=request.language,
+                priority=request.priority,
+                status=RequestStatus.RECEIVED,
+                generation=1,
+                version=1,
+                received_at=now,
+                updated_at=now,
+                body_digest=digests[index],
+                traceparent=traceparent,
+                metadata=dict(request.metadata),
+            )
+            for index, request in requests.items()
+        }
+        contents = [strict_json.dumps(request.content) for request in requests.values()]
+        history = [
+            HistoryEntry(row.request_id, 1, None, RequestStatus.RECEIVED, now, actor)
+            for row in rows.values()
+        ]
+
+        def work(tx: Transaction) -> None:
+            tx.requests.insert(list(rows.values()), contents)
+            tx.history.add(history)
+
+        self._store.write(work)
+        return {index: Stored(row) for index, row in rows.items()}
+
+
+def body_digest(request: NewRequest) -> str:
+    """Return the digest by which a repeated request is recognised, defaults applied."""
+    body: dict[str, Any] = {
+        "sourceSystem": request.source_system,
+        "requestCorrelationId": request.request_correlation_id,
+        "documentType": request.document_type,
+        "documentName": request.document_name,
+        "language": request.language,
+        "priority": request.priority.value,
+        "metadata": dict(request.metadata),
+        "content": request.content,
+    }
+    return strict_json.digest(body)
+
+
+def _key(request: NewRequest) -> CorrelationKey:
+    return request.source_system, request.request_correlation_id

@@ -1,0 +1,261 @@
+"""The monitoring job: due batches → poll → settle (with outbox, one transaction) → publish."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.domain.models import Batch, DocumentRequest, Failure
+from shared.domain.retrying import Backoff
+from shared.domain.settlement import PollingBounds, Settlement
+from shared.domain.statuses import BatchState, RequestStatus
+from shared.domain.thunderhead import BatchReport
+from shared.domain.timing import after
+from shared.jobs import pausing
+from shared.jobs.leasing import Leases
+from shared.jobs.outcomes import Recorder
+from shared.jobs.pausing import Pauses
+from shared.jobs.polling import Poller, Polled
+from shared.jobs.ports import Store, Transaction
+from shared.jobs.publishing import EVENTS_PER_FLUSH, Publishing
+from shared.jobs.runs import MONITORING, Run, Runs
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoringJob:
+    """Runs the monitoring job. Every collaborator is passed in."""
+
+    store: Store
+    poller: Poller
+    publishing: Publishing
+    recorder: Recorder
+    leases: Leases
+    runs: Runs
+    backoff: Backoff
+    polling: PollingBounds
+    concurrency: int
+
+    def run(self) -> dict[str, Any]:
+        """Do one run: poll what is due and publish what is committed. Returns its summary.
+
+        Raises DatabaseUnavailable; what the run held is taken up again when its leases end.
+        """
+        run = self.runs.start(MONITORING)
+        pauses = Pauses(self.store, self.backoff, self.leases.clock, MONITORING)
+        pauses.load()
+        with ThreadPoolExecutor(self.concurrency, "thunderhead") as pool:
+            _MonitoringRun(self, run, pauses, pool).drain()
+        self.publishing.publish_due(run, pauses)
+        return self.runs.finish(run)
+
+
+class _MonitoringRun:
+    """One run: what is under way."""
+
+    def __init__(
+        self, job: MonitoringJob, run: Run, pauses: Pauses, pool: ThreadPoolExecutor
+    ) -> None:
+        self._job = job
+        self._run = run
+        self._pauses = pauses
+        self._pool = pool
+        self._pending: set[Future[Polled]] = set()
+        self._unpublished = 0
+
+    def drain(self) -> None:
+        """Poll what is due until nothing is, or the budget ends; settle as answers come in."""
+        while self._may_poll() and self._take_up():
+            self._record_finished(at_most=2 * self._job.concurrency)
+        self._record_finished(at_most=0)
+
+    def _may_poll(self) -> bool:
+        is_paused = self._pauses.in_force(pausing.THUNDERHEAD)
+        return self._job.runs.may_go_on(self._run) and not is_paused
+
+    def _take_up(self) -> bool:
+        """Claim some batches and start their polls; False if none was due."""
+        job = self._job
+        limit = 3 * job.concurrency - len(self._pending)
+        owner, now, until = job.leases.new_id(), job.leases.clock(), job.leases.until()
+        claimed = job.store.write(
+            lambda tx: tx.batches.claim(BatchState.SUBMITTED, owner, now, until, limit)
+        )
+        self._run.counts["claimed"] += len(claimed)
+        for batch in claimed:
+            requests = job.store.read(
+                lambda tx: tx.requests.of_batch(batch.batch_id, RequestStatus.SUBMITTED)  # noqa: B023
+            )
+            expected = [request.request_id for request in requests]
+            traceparent = requests[0].traceparent if requests else ""
+            self._pending.add(self._pool.submit(job.poller.poll, batch, expected, traceparent))
+        return bool(claimed)
+
+    def _record_finished(self, at_most: int) -> None:
+        """Record what has finished; wait until at most so many polls are under way."""
+        while True:
+            done = {future for future in self._pending if future.done()}
+            self._pending -= done
+            if done:
+                self._record([future.result() for future in done])
+            elif len(self._pending) <= at_most:
+                return
+            else:
+                wait(self._pending, return_when=FIRST_COMPLETED)
+
+    def _learn(self, polled: Polled) -> None:
+        """Keep or end the patience with Thunderhead."""
+        failure = polled.failure
+        if failure is None:
+            self._pauses.end(pausing.THUNDERHEAD)
+        elif failure.reached:  # it refused: the next batch would fare no better
+            self._pauses.begin(pausing.THUNDERHEAD, failure.reason, failure.retry_after)
+        else:
+            self._pauses.note_failure(pausing.THUNDERHEAD, failure.reason, failure.retry_after)
+
+    def _record(self, results: Sequence[Polled]) -> None:
+        """Commit what some polls brought, in one transaction."""
+        for polled in results:
+            self._learn(polled)
+        writer = _Settler(self._job, self._run)
+        counts = self._job.store.write(lambda tx: [writer.write(tx, polled) for polled in results])
+        for changed in counts:
+            for counter, documents in changed.items():
+                self._run.counts[counter] += documents
+                if counter in ("completed", "failed"):
+                    self._unpublished += documents
+        if self._unpublished >= EVENTS_PER_FLUSH:
+            self._unpublished = 0
+            self._job.publishing.publish_due(self._run, self._pauses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settler:
+    """Writes what one poll brought. The batch row comes first: it is the fence."""
+
+    job: MonitoringJob
+    run: Run
+
+    def write(self, tx: Transaction, polled: Polled) -> dict[str, int]:
+        """Write within a transaction; returns how many documents changed how."""
+        now = self.job.leases.clock()
+        batch = polled.batch
+        if not polled.is_ours:
+            return {"lost": 1}
+        if polled.hold_reason:
+            return self._hold(tx, batch, polled.hold_reason, now)
+        if polled.report is None or polled.settlement is None:
+            return self._poll_later(tx, polled, now)
+        return self._settle(tx, batch, polled.report, polled.settlement, now)
+
+    def _poll_later(self, tx: Transaction, polled: Polled, now: datetime) -> dict[str, int]:
+        batch, report = polled.batch, polled.report
+        if report:
+            wait = self.job.polling.next_poll(batch.polls + 1, report.retry_after)
+        else:
+            retry_after = polled.failure.retry_after if polled.failure else None
+            wait = self.job.backoff.seconds(batch.failures + 1, retry_after)
+        ours = tx.batches.record_poll(batch, report, now, after(now, wait), batch.terminal_since)
+        return {} if ours else {"lost": 1}
+
+    def _settle(
+        self,
+        tx: Transaction,
+        batch: Batch,
+        report: BatchReport,
+        settlement: Settlement,
+        now: datetime,
+    ) -> dict[str, int]:
+        if settlement.held:
+            ours = tx.batches.hold(
+                batch, f"{report.vendor_status}, but documents have no outcome", now
+            )
+        elif settlement.is_final:
+            ours = tx.batches.settle(batch, report, now)
+        else:
+            wait = self.job.polling.next_poll(0)
+            since = batch.terminal_since or now
+            ours = tx.batches.record_poll(batch, report, now, after(now, wait), since)
+        if not ours:
+            return {"lost": 1}
+        if settlement.is_final:
+            tx.batches.add_messages(batch.batch_id, report.messages, now)
+        completed = self._complete(tx, batch, settlement, now)
+        failed = 0
+        for failure, request_ids in _by_failure(settlement).items():
+            failed += self._move(tx, batch, request_ids, RequestStatus.FAILED, now, failure)
+        held = self._move(tx, batch, sorted(settlement.held), RequestStatus.HELD, now)
+        return {"completed": completed, "failed": failed, "held": held}
+
+    def _complete(
+        self, tx: Transaction, batch: Batch, settlement: Settlement, now: datetime
+    ) -> int:
+        rows = tx.requests.change_status(
+            batch.batch_id,
+            RequestStatus.SUBMITTED,
+            RequestStatus.COMPLETED,
+            now,
+            request_ids=list(settlement.completed),
+        )
+        completed = [replace(row, outputs=settlement.completed[row.request_id]) for row in rows]
+        tx.requests.add_outputs(completed)
+        self._record(tx, completed, now)
+        return len(completed)
+
+    def _move(
+        self,
+        tx: Transaction,
+        batch: Batch,
+        request_ids: Sequence[UUID],
+        after_status: RequestStatus,
+        now: datetime,
+        failure: Failure | None = None,
+    ) -> int:
+        rows = tx.requests.change_status(
+            batch.batch_id,
+            RequestStatus.SUBMITTED,
+            after_status,
+            now,
+            request_ids=request_ids,
+            failure=failure,
+        )
+        self._record(tx, rows, now)
+        return len(rows)
+
+    def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:
+        if not tx.batches.hold(batch, reason, now):
+            return {"lost": 1}
+        rows = tx.requests.change_status(
+            batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
+        )
+        self._record(tx, rows, now, reason)
+        return {"held": len(rows)}
+
+    def _record(
+        self,
+        tx: Transaction,
+        requests: Sequence[DocumentRequest],
+        now: datetime,
+        reason: str | None = None,
+    ) -> None:
+        self.job.recorder.record(
+            tx,
+            requests,
+            RequestStatus.SUBMITTED,
+            now,
+            actor=MONITORING,
+            reason=reason,
+            run_id=self.run.run_id,
+        )
+
+
+def _by_failure(settlement: Settlement) -> dict[Failure, list[UUID]]:
+    """Group failed documents by why: one statement for each reason."""
+    groups: defaultdict[Failure, list[UUID]] = defaultdict(list)
+    for request_id, failure in settlement.failed.items():
+        groups[failure].append(request_id)
+    return groups

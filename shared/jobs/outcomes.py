@@ -1,0 +1,67 @@
+"""The end of a request: history and outbox, in the transaction that made it terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shared.domain.events import terminal_event
+from shared.domain.models import DocumentRequest, HistoryEntry
+from shared.domain.statuses import RequestStatus
+from shared.jobs.ports import Transaction
+
+
+class Recorder:
+    """Writes what follows from a change of status; used inside the transaction of the change.
+
+    `requests` are always the rows that the change returned, never those it was meant for: a
+    row that somebody else had changed first gets neither history nor event.
+    """
+
+    def __init__(self, environment: str, default_topic: str) -> None:
+        self._environment = environment
+        self._default_topic = default_topic
+
+    def record(
+        self,
+        tx: Transaction,
+        requests: Sequence[DocumentRequest],
+        before: RequestStatus,
+        now: datetime,
+        *,
+        actor: str,
+        reason: str | None = None,
+        run_id: UUID | None = None,
+    ) -> None:
+        """Append the history of a transition, and the event of a terminal one."""
+        if not requests:
+            return
+        tx.history.add(
+            [
+                HistoryEntry(
+                    request.request_id,
+                    request.generation,
+                    before,
+                    request.status,
+                    now,
+                    actor,
+                    reason or (request.failure.code if request.failure else None),
+                    run_id,
+                )
+                for request in requests
+            ]
+        )
+        ended = [request for request in requests if request.status.is_terminal]
+        if ended:
+            tx.outbox.add(
+                [
+                    terminal_event(
+                        request,
+                        environment=self._environment,
+                        default_topic=self._default_topic,
+                    )
+                    for request in ended
+                ],
+                now,
+            )

@@ -1,0 +1,73 @@
+"""Pauses: what a run must not call, because an earlier answer asked for patience.
+
+They are stored, so that the next run (on another machine, perhaps) keeps them too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from shared.domain.models import Pause
+from shared.domain.retrying import Backoff
+from shared.domain.timing import Clock, after
+from shared.jobs.ports import Store
+
+THUNDERHEAD = "thunderhead"
+SUBMISSIONS = "submissions"
+REFERENCE_DATA = "reference-data"
+EVENTS = "events"
+
+BREAKS_AFTER = 5
+"""Failures in a row, with no success between, that open the circuit."""
+
+
+class Pauses:
+    """The pauses as one run sees them: read once, extended as answers come in."""
+
+    def __init__(self, store: Store, backoff: Backoff, clock: Clock, actor: str) -> None:
+        self._store = store
+        self._backoff = backoff
+        self._clock = clock
+        self._actor = actor
+        self._known: dict[str, Pause] = {}
+        self._failures_in_a_row = 0
+
+    def load(self) -> Mapping[str, Pause]:
+        """Read the stored pauses; one statement."""
+        self._known = dict(self._store.read(lambda tx: tx.pauses.all()))
+        return self._known
+
+    def in_force(self, *names: str) -> bool:
+        """Tell whether any of these is paused now."""
+        now = self._clock()
+        found = (self._known.get(name) for name in names)
+        return any(pause and (pause.until is None or pause.until > now) for pause in found)
+
+    def begin(self, name: str, reason: str, retry_after: float | None = None) -> datetime:
+        """Pause something: for its backoff, at least as long as the other side asked for.
+
+        Returns when the pause ends.
+        """
+        now = self._clock()
+        before = self._known.get(name)
+        if before and before.until and before.until > now and not retry_after:
+            return before.until
+        failures = before.failures + 1 if before else 1
+        until = after(now, self._backoff.seconds(failures, retry_after))
+        pause = Pause(name, before.since if before else now, until, failures, reason, self._actor)
+        self._known[name] = pause
+        self._store.write(lambda tx: tx.pauses.set(pause))
+        return until
+
+    def note_failure(self, name: str, reason: str, retry_after: float | None = None) -> None:
+        """Count a call without a usable answer; enough in a row begin a pause."""
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= BREAKS_AFTER:
+            self.begin(name, reason, retry_after)
+
+    def end(self, name: str) -> None:
+        """Close the circuit after a good answer; costs nothing where it was closed."""
+        self._failures_in_a_row = 0
+        if self._known.pop(name, None):
+            self._store.write(lambda tx: tx.pauses.clear(name))

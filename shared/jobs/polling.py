@@ -1,0 +1,157 @@
+"""One batch and Thunderhead: read how it is, and decide what that means for its documents.
+
+Runs on a thread of the pool; it leaves every write (but the renewal of the lease) to the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from shared.domain import settlement
+from shared.domain.models import Batch
+from shared.domain.settlement import Settlement
+from shared.domain.thunderhead import (
+    BatchReport,
+    CallFailed,
+    Documents,
+    Found,
+    NotVisible,
+)
+from shared.errors import LeaseLost
+from shared.jobs.leasing import Leases
+from shared.jobs.ports import Thunderhead
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll brought."""
+
+    batch: Batch
+    report: BatchReport | None = None
+    """None where Thunderhead did not show the batch (yet)."""
+    settlement: Settlement | None = None
+    """None while the batch is under way."""
+    failure: CallFailed | None = None
+    """Set where Thunderhead gave no usable answer."""
+    hold_reason: str | None = None
+    is_ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long a batch may take."""
+
+    batch: timedelta
+    pending_grace: timedelta
+    visibility: timedelta
+    lookup_supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """Polls one batch at a time."""
+
+    thunderhead: Thunderhead
+    leases: Leases
+    deadlines: Deadlines
+
+    def poll(self, batch: Batch, expected: Collection[UUID], traceparent: str) -> Polled:
+        """Read a submitted batch; `expected` are its documents that have no outcome yet."""
+        try:
+            return _Poll(self, batch, expected, traceparent).run()
+        except LeaseLost:
+            return Polled(batch, is_ours=False)
+
+
+class _Poll:
+    """One poll, call by call; the lease covers each."""
+
+    def __init__(
+        self, poller: Poller, batch: Batch, expected: Collection[UUID], traceparent: str
+    ) -> None:
+        self._thunderhead = poller.thunderhead
+        self._leases = poller.leases
+        self._deadlines = poller.deadlines
+        self._batch = batch
+        self._expected = expected
+        self._traceparent = traceparent
+        self._vendor_id = batch.thunderhead_batch_id or ""
+
+    def run(self) -> Polled:
+        report = self._read()
+        match report:
+            case CallFailed():
+                return Polled(self._batch, failure=report)
+            case NotVisible():
+                return self._not_visible()
+            case BatchReport() if settlement.is_ended(report):
+                return self._ended(report)
+            case BatchReport():
+                submitted_at = self._batch.submitted_at or self._batch.created_at
+                if settlement.is_overdue(submitted_at, self._leases.clock(), self._deadlines.batch):
+                    return self._overdue(report)
+                return Polled(self._batch, report)
+
+    def _ended(self, report: BatchReport) -> Polled:
+        documents = self._documents()
+        if isinstance(documents, CallFailed):
+            return Polled(self._batch, failure=documents)
+        now = self._leases.clock()
+        since = self._batch.terminal_since or now
+        return Polled(
+            self._batch,
+            report,
+            settlement.settle(
+                self._expected,
+                report,
+                documents,
+                grace_is_over=now >= since + self._deadlines.pending_grace,
+            ),
+        )
+
+    def _overdue(self, report: BatchReport) -> Polled:
+        """Cancel a batch past its deadline, then read it for the last time."""
+        self._keep()
+        if not self._thunderhead.cancel(self._vendor_id, self._traceparent):
+            return Polled(self._batch, failure=CallFailed("the batch could not be cancelled"))
+        last = self._read()
+        documents = self._documents()
+        if isinstance(documents, CallFailed):
+            return Polled(self._batch, failure=documents)
+        return Polled(
+            self._batch,
+            last if isinstance(last, BatchReport) else report,
+            settlement.time_out(self._expected, documents, self._deadlines.batch),
+        )
+
+    def _not_visible(self) -> Polled:
+        submitted_at = self._batch.submitted_at or self._batch.created_at
+        if self._leases.clock() < submitted_at + self._deadlines.visibility:
+            return Polled(self._batch)
+        lost = f"Thunderhead no longer knows batch {self._vendor_id}"
+        if not self._deadlines.lookup_supported:
+            return Polled(self._batch, hold_reason=lost)
+        self._keep()
+        match self._thunderhead.find(self._batch.client_reference, self._traceparent):
+            case CallFailed() as failure:
+                return Polled(self._batch, failure=failure)
+            case Found(vendor_id) if vendor_id == self._vendor_id:
+                return Polled(self._batch)  # found, but not readable yet
+            case Found(vendor_id):
+                return Polled(self._batch, hold_reason=f"{lost}, but has {vendor_id} for it")
+            case _:
+                return Polled(self._batch, hold_reason=lost)
+
+    def _read(self) -> BatchReport | NotVisible | CallFailed:
+        self._keep()
+        return self._thunderhead.poll(self._vendor_id, self._traceparent)
+
+    def _documents(self) -> Documents:
+        self._keep()
+        return self._thunderhead.documents(self._vendor_id, self._traceparent)
+
+    def _keep(self) -> None:
+        self._batch = self._leases.covering(self._batch)

@@ -1,0 +1,86 @@
+"""The outbox: events that are committed go to the broker, and are marked once it has them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.domain.models import OutboxEvent
+from shared.domain.retrying import Backoff
+from shared.domain.timing import after
+from shared.jobs import pausing
+from shared.jobs.leasing import Leases
+from shared.jobs.pausing import Pauses
+from shared.jobs.ports import Publisher, PublishFailure, Store, Transaction
+from shared.jobs.runs import Run, Runs
+
+EVENTS_PER_FLUSH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Publishes what is due in the outbox.
+
+    `leases` must be longer than the broker may take to acknowledge: an event whose lease ended
+    meanwhile is published again.
+    """
+
+    store: Store
+    publisher: Publisher
+    leases: Leases
+    runs: Runs
+    backoff: Backoff
+
+    def publish_due(self, run: Run, pauses: Pauses) -> None:
+        """Publish until nothing is due, the broker is out, or the run's budget ends."""
+        while not pauses.in_force(pausing.EVENTS) and self.runs.may_go_on(run):
+            owner, now, until = self.leases.new_id(), self.leases.clock(), self.leases.until()
+            events = self.store.write(
+                lambda tx: tx.outbox.claim(owner, now, until, EVENTS_PER_FLUSH)  # noqa: B023
+            )
+            if not events:
+                return
+            self._publish(owner, list(events), run, pauses)
+
+    def _publish(
+        self, owner: UUID, events: list[OutboxEvent], run: Run, pauses: Pauses
+    ) -> None:
+        results = self.publisher.publish(events)
+        published = [event_id for event_id, failure in results.items() if failure is None]
+        failures = {event_id: failure for event_id, failure in results.items() if failure}
+        passing = [failure for failure in failures.values() if not failure.is_final]
+        if passing and not published:
+            # Nothing went through: the broker is out, and the next run need not find out again.
+            pauses.begin(pausing.EVENTS, passing[0].reason)
+        elif published:
+            pauses.end(pausing.EVENTS)
+        attempts = {event.event_id: event.attempts for event in events}
+        now = self.leases.clock()
+
+        def work(tx: Transaction) -> int:
+            marked = tx.outbox.mark_published(owner, published, now)
+            self._record_failures(tx, owner, failures, attempts, now)
+            return marked
+
+        run.counts["published"] += self.store.write(work)
+        run.counts["retried"] += len(failures)
+
+    def _record_failures(
+        self,
+        tx: Transaction,
+        owner: UUID,
+        failures: dict[UUID, PublishFailure],
+        attempts: dict[UUID, int],
+        now: datetime,
+    ) -> None:
+        by_wait: defaultdict[tuple[int, str], list[UUID]] = defaultdict(list)
+        for event_id, failure in failures.items():
+            if failure.is_final:
+                tx.outbox.set_aside(owner, [event_id], failure.reason)
+            else:
+                by_wait[attempts[event_id], failure.reason].append(event_id)
+        for (tried, reason), event_ids in by_wait.items():
+            due_at = after(now, self.backoff.seconds(tried + 1))
+            tx.outbox.retry_later(owner, event_ids, due_at, reason)

@@ -1,0 +1,235 @@
+"""What the outcomes of submissions change: every decision of `domain.submission`, committed.
+
+An outcome is first made a `_Change` (slow things, such as rendering a successor, happen here);
+then all changes are written in one transaction. What follows is returned: batches to send next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.domain import submission
+from shared.domain.models import Batch
+from shared.domain.retrying import Backoff
+from shared.domain.statuses import RequestStatus
+from shared.domain.submission import (
+    Decision,
+    Dissolve,
+    Doubt,
+    Guarantees,
+    Hold,
+    Record,
+    Resend,
+    Wait,
+)
+from shared.domain.timing import after
+from shared.jobs import pausing
+from shared.jobs.assembling import Assembler, Parcel
+from shared.jobs.leasing import Leases
+from shared.jobs.outcomes import Recorder
+from shared.jobs.pausing import Pauses
+from shared.jobs.ports import Store, Transaction
+from shared.jobs.runs import PROCESSING, Run
+from shared.jobs.submitting import Outcome
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What one outcome changes."""
+
+    apply: Callable[[Transaction], bool]
+    """Writes it; False if the batch is no longer ours."""
+    counter: str
+    documents: int
+    next_parcels: tuple[Parcel, ...] = ()
+
+
+@dataclass(slots=True)
+class SubmissionResults:
+    """Writes the outcomes of one run."""
+
+    store: Store
+    assembler: Assembler
+    recorder: Recorder
+    leases: Leases
+    backoff: Backoff
+    guarantees: Guarantees
+    first_poll_seconds: float
+    run: Run
+    pauses: Pauses
+    thunderhead_answered: bool = False
+    """Some call of this run was answered well: Thunderhead as a whole is not down."""
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[Parcel]:
+        """Commit some outcomes together; returns the batches that are to be sent next."""
+        changes = [self._change(outcome) for outcome in outcomes]
+        applied = self.store.write(lambda tx: [change.apply(tx) for change in changes])
+        parcels: list[Parcel] = []
+        counts: Counter[str] = Counter()
+        for change, is_ours in zip(changes, applied, strict=True):
+            counts[change.counter if is_ours else "lost"] += change.documents
+            if is_ours:
+                parcels.extend(change.next_parcels)
+        self.run.counts.update(counts)
+        return parcels
+
+    def _change(self, outcome: Outcome) -> _Change:
+        parcel = outcome.parcel
+        if outcome.decision is None:
+            return _Change(lambda _: False, "lost", len(parcel.requests))
+        if outcome.thunderhead_answered:
+            self.thunderhead_answered = True
+            self.pauses.end(pausing.THUNDERHEAD)
+        match self._with_patience(outcome.decision, parcel.batch):
+            case Record() as decision:
+                return self._submitted(parcel, decision)
+            case Dissolve() as decision:
+                return self._dissolved(parcel, decision)
+            case Resend():
+                return self._resend(parcel)
+            case Hold(reason):
+                return self._held(parcel, reason)
+            case Wait(reason, retry_after, pauses):
+                due_at = self._next_try(parcel.batch, retry_after)
+                if pauses:
+                    _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
+                    due_at = max(
+                        due_at, self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
+                    )
+                return self._waiting(parcel, due_at, parcel.batch.unknown_since)
+            case Doubt(reason, retry_after):
+                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
+                due_at = self._next_try(parcel.batch, retry_after)
+                unknown_since = parcel.batch.unknown_since or self.leases.clock()
+                return self._waiting(parcel, due_at, unknown_since)
+            case decision:
+                raise AssertionError(f"not a final decision: {decision}")
+
+    def _with_patience(self, decision: Decision, batch: Batch) -> Decision:
+        return submission.with_patience(decision, self._attempts(batch), self.guarantees)
+
+    def _attempts(self, batch: Batch) -> int:
+        """Count a send in doubt as an attempt, unless all of Thunderhead seems to be down."""
+        counts = batch.unknown_since is not None and self.thunderhead_answered
+        return batch.attempts + counts
+
+    def _next_try(self, batch: Batch, retry_after: float | None) -> datetime:
+        now = self.leases.clock()
+        return after(now, self.backoff.seconds(batch.failures + 1, retry_after))
+
+    def _submitted(self, parcel: Parcel, decision: Record) -> _Change:
+        now = self.leases.clock()
+        batch = parcel.batch
+        wait = max(self.first_poll_seconds, decision.retry_after or 0.0)
+
+        def apply(tx: Transaction) -> bool:
+            if not tx.batches.record_submitted(
+                batch, decision.thunderhead_batch_id, now, after(now, wait)
+            ):
+                return False
+            self._move(tx, batch, RequestStatus.SUBMITTED, now)
+            return True
+
+        return _Change(apply, "submitted", len(parcel.requests))
+
+    def _held(self, parcel: Parcel, reason: str) -> _Change:
+        now = self.leases.clock()
+        batch = parcel.batch
+        _logger.error("batch held", extra={"batchId": str(batch.batch_id), "reason": reason})
+
+        def apply(tx: Transaction) -> bool:
+            if not tx.batches.hold(batch, reason, now):
+                return False
+            self._move(tx, batch, RequestStatus.HELD, now, reason)
+            return True
+
+        return _Change(apply, "held", len(parcel.requests))
+
+    def _waiting(
+        self, parcel: Parcel, due_at: datetime, unknown_since: datetime | None
+    ) -> _Change:
+        now = self.leases.clock()
+        return _Change(
+            lambda tx: tx.batches.record_wait(parcel.batch, now, due_at, unknown_since),
+            "retried",
+            len(parcel.requests),
+        )
+
+    def _resend(self, parcel: Parcel) -> _Change:
+        """Prepare the identical bytes for another send under the same reference."""
+        again = self.assembler.again(parcel.batch, parcel.requests)
+        if again is None:
+            return self._held(parcel, "the bytes of the first send cannot be made again")
+        sending = replace(
+            again.batch,
+            in_flight=True,
+            last_send_at=self.leases.clock(),
+            leased_until=self.leases.until(),
+            attempts=self._attempts(parcel.batch),
+        )
+        return _Change(
+            lambda tx: tx.batches.mark_sending(sending),
+            "retried",
+            len(parcel.requests),
+            (replace(again, batch=sending),),
+        )
+
+    def _dissolved(self, parcel: Parcel, decision: Dissolve) -> _Change:
+        now = self.leases.clock()
+        batch = parcel.batch
+        by_id = {request.request_id: request for request in parcel.requests}
+        successors = tuple(
+            self.assembler.successor(batch, [by_id[request_id] for request_id in group])
+            for group in decision.remaining
+        )
+
+        def apply(tx: Transaction) -> bool:
+            if not tx.batches.dissolve(batch, now):
+                return False
+            if successors:
+                tx.batches.insert([successor.batch for successor in successors])
+            for successor in successors:
+                tx.requests.move_to_batch(
+                    successor.request_ids, batch.batch_id, successor.batch.batch_id
+                )
+            for request_id, failure in decision.failures.items():
+                failed = tx.requests.change_status(
+                    batch.batch_id,
+                    RequestStatus.PROCESSING,
+                    RequestStatus.FAILED,
+                    now,
+                    request_ids=[request_id],
+                    failure=failure,
+                )
+                self.recorder.record(
+                    tx,
+                    failed,
+                    RequestStatus.PROCESSING,
+                    now,
+                    actor=PROCESSING,
+                    run_id=self.run.run_id,
+                )
+            return True
+
+        return _Change(apply, "failed", len(decision.failures), successors)
+
+    def _move(
+        self,
+        tx: Transaction,
+        batch: Batch,
+        status: RequestStatus,
+        now: datetime,
+        reason: str | None = None,
+    ) -> None:
+        """Take all requests of a batch from PROCESSING to another status."""
+        before = RequestStatus.PROCESSING
+        changed = tx.requests.change_status(batch.batch_id, before, status, now)
+        self.recorder.record(
+            tx, changed, before, now, actor=PROCESSING, reason=reason, run_id=self.run.run_id
+        )

@@ -1,0 +1,79 @@
+"""One batch and Thunderhead: send it, or find out what became of an earlier send.
+
+Runs on a thread of the pool; it calls Thunderhead and decides, and leaves every write (but the
+renewal of the lease) to the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.domain import submission
+from shared.domain.submission import Adopt, Decision, Doubt, Guarantees, Wait
+from shared.domain.thunderhead import CallFailed
+from shared.errors import LeaseLost
+from shared.jobs.assembling import Parcel
+from shared.jobs.leasing import Leases
+from shared.jobs.ports import Thunderhead
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a parcel; without a decision, another worker owns it now."""
+
+    parcel: Parcel
+    decision: Decision | None
+    thunderhead_answered: bool = False
+    """Thunderhead gave a usable answer, so it is not down as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Advances one batch by one step."""
+
+    thunderhead: Thunderhead
+    leases: Leases
+    guarantees: Guarantees
+    is_paused: Callable[[], bool]
+
+    def send(self, parcel: Parcel) -> Outcome:
+        """Send a batch whose intent is committed."""
+        if self.is_paused():
+            return Outcome(parcel, Wait("submissions are paused", pauses=False))
+        try:
+            parcel = self._leased(parcel)
+            answer = self.thunderhead.submit(parcel.payload, parcel.traceparent)
+            decision = submission.decide(answer, parcel.batch, parcel.request_ids)
+            answered = not isinstance(decision, Doubt | Wait)
+            return Outcome(parcel, self._compared(parcel, decision), answered)
+        except LeaseLost:
+            return Outcome(parcel, None)
+
+    def look_up(self, parcel: Parcel) -> Outcome:
+        """Look for a batch that an earlier send may have created."""
+        if self.is_paused():
+            return Outcome(parcel, Wait("submissions are paused", pauses=False))
+        try:
+            parcel = self._leased(parcel)
+            batch = parcel.batch
+            lookup = self.thunderhead.find(batch.client_reference, parcel.traceparent)
+            now = self.leases.clock()
+            decision = submission.after_lookup(lookup, batch, self.guarantees, now)
+            answered = not isinstance(lookup, CallFailed)
+            return Outcome(parcel, self._compared(parcel, decision), answered)
+        except LeaseLost:
+            return Outcome(parcel, None)
+
+    def _compared(self, parcel: Parcel, decision: Decision) -> Decision:
+        """Adopt a batch that Thunderhead already has only if its documents are ours."""
+        if not isinstance(decision, Adopt):
+            return decision
+        self._leased(parcel)
+        documents = self.thunderhead.documents(decision.thunderhead_batch_id, parcel.traceparent)
+        return submission.after_comparison(
+            documents, parcel.request_ids, decision.thunderhead_batch_id
+        )
+
+    def _leased(self, parcel: Parcel) -> Parcel:
+        return replace(parcel, batch=self.leases.covering(parcel.batch))

@@ -1,0 +1,288 @@
+"""The settings: read once from the environment, validated, frozen (contracts, section 5).
+
+The descriptions here are the documentation: the README's table is made from them.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
+
+import pydantic_settings
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SettingsError
+
+LOCAL = "local"
+TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+DEFAULT_DATABASE_URL = "sqlite:///oms.db"
+
+
+class ThunderheadAuth(StrEnum):
+    """How we authenticate with Thunderhead."""
+
+    OAUTH2 = "oauth2"
+    OAUTH1 = "oauth1"
+    BASIC = "basic"
+    NONE = "none"
+
+
+class ApiAuth(StrEnum):
+    """How callers of the Document Request API are authenticated."""
+
+    NONE = "none"
+
+
+class EventsTransport(StrEnum):
+    """How events reach Event Hubs."""
+
+    KAFKA = "kafka"
+
+
+class KafkaSecurity(StrEnum):
+    """How the Kafka client authenticates with the broker."""
+
+    PLAINTEXT = "plaintext"
+    SAS = "sas"
+    ENTRA = "entra"
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http or https URL")
+    if parts.username or parts.password:
+        raise ValueError("must not carry credentials")
+    return value.rstrip("/")
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+
+
+class DatabaseSettings(BaseSettings):
+    """What a migration needs. Variables are these names in upper case, prefixed `OMS_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OMS_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    environment: str = Field(
+        pattern=r"^[a-z0-9-]{1,30}$",
+        description="Name of the environment; part of every event's source. `local` relaxes "
+        "what says so.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(DEFAULT_DATABASE_URL),
+        description="SQLAlchemy URL of the database: `mssql+pyodbc://…` or `sqlite:///…`. "
+        "Required outside `local`.",
+    )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is a developer's machine (or a test)."""
+        return self.environment == LOCAL
+
+    @model_validator(mode="after")
+    def _has_database(self) -> Self:
+        if not self.is_local and "database_url" not in self.model_fields_set:
+            raise SettingsError("OMS_DATABASE_URL: required")
+        if not re.match(r"(sqlite|mssql\+pyodbc):", self.database_url.get_secret_value()):
+            raise SettingsError("OMS_DATABASE_URL: must begin with sqlite: or mssql+pyodbc:")
+        return self
+
+
+class Settings(DatabaseSettings):
+    """All settings."""
+
+    reference_data_base_url: HttpUrl = Field(description="Base URL of the Reference Data API.")
+    reference_data_token: SecretStr | None = Field(
+        None, description="Bearer token for the Reference Data API, where it wants one."
+    )
+    reference_data_max_stale_seconds: Seconds = Field(
+        86_400,
+        description="How old a cached answer may be that is used while the Reference Data API "
+        "is out.",
+    )
+    thunderhead_base_url: HttpUrl = Field(
+        description="The whole base of the Thunderhead API, version included."
+    )
+    thunderhead_auth: ThunderheadAuth = Field(
+        ThunderheadAuth.OAUTH2, description="How we authenticate with Thunderhead."
+    )
+    thunderhead_client_id: str | None = Field(
+        None, description="Client id (oauth2), consumer key `key!user` (oauth1), user (basic)."
+    )
+    thunderhead_client_secret: SecretStr | None = Field(
+        None, description="The secret that belongs to the client id."
+    )
+    thunderhead_token_url: HttpUrl | None = Field(
+        None, description="Token endpoint; required for oauth2."
+    )
+    thunderhead_scope: str | None = Field(None, description="Scope to ask for with oauth2.")
+    thunderhead_project_id: str | None = Field(
+        None, description="projectId of every batch, where the tenant uses projects."
+    )
+    thunderhead_transaction_data_type: str = Field(
+        "application/xml",
+        pattern=r"^application/(xml|json)$",
+        description="How the transaction data is written: `application/xml` or "
+        "`application/json`.",
+    )
+    thunderhead_lookup_supported: bool = Field(
+        True, description="The tenant answers `GET /batches?clientReference=`."
+    )
+    thunderhead_reference_unique: bool = Field(
+        True,
+        description="The tenant refuses a second batch with the same client reference. Only "
+        "then may a submission with unknown outcome be sent again.",
+    )
+    thunderhead_visibility_seconds: Seconds = Field(
+        300, description="How long an accepted batch may take to be found by its reference."
+    )
+    max_documents_per_batch: int = Field(
+        500, ge=1, le=500, description="Most documents in one batch."
+    )
+    max_attempts: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Sends with unknown outcome, while Thunderhead otherwise answered, before "
+        "a batch is HELD.",
+    )
+    batch_deadline_seconds: Seconds = Field(
+        86_400,
+        description="Time a submitted batch has; then it is cancelled and what is not done "
+        "FAILS (TIMEOUT).",
+    )
+    pending_grace_seconds: Seconds = Field(
+        600,
+        description="How long documents may stay PENDING after their batch has ended before "
+        "they are settled without an answer.",
+    )
+    poll_min_seconds: Seconds = Field(5, description="Shortest time between polls of a batch.")
+    poll_max_seconds: Seconds = Field(300, description="Longest time between polls of a batch.")
+    http_concurrency: int = Field(
+        16, ge=1, le=256, description="Outbound calls at a time, per run of a job."
+    )
+    http_timeout_seconds: Seconds = Field(
+        30, description="Total time of one outbound call, its whole answer included."
+    )
+    lease_seconds: Seconds = Field(
+        120,
+        description="How long a worker owns a piece of work without renewing it; at least twice "
+        "OMS_HTTP_TIMEOUT_SECONDS.",
+    )
+    retry_base_seconds: Seconds = Field(5, description="First step of the backoff.")
+    retry_max_seconds: Seconds = Field(600, description="Longest wait of the backoff.")
+    run_budget_seconds: Seconds = Field(
+        480,
+        description="How long a run of a job takes up new work; below the functionTimeout of "
+        "host.json by at least a lease.",
+    )
+    events_transport: EventsTransport = Field(
+        EventsTransport.KAFKA, description="How events reach Event Hubs."
+    )
+    events_topic: str = Field(
+        "oms-document-status",
+        pattern=TOPIC,
+        description="Topic (event hub) of terminal status events.",
+    )
+    events_allowed_topics: tuple[str, ...] = Field(
+        (),
+        description="JSON list of further topics that a document configuration may name.",
+    )
+    kafka_bootstrap_servers: str = Field(
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
+        description="`<namespace>.servicebus.windows.net:9093`, or host:port of a Kafka broker.",
+    )
+    kafka_security: KafkaSecurity = Field(
+        KafkaSecurity.ENTRA,
+        description="`entra` (managed identity), `sas` (connection string) or `plaintext` "
+        "(only in `local`).",
+    )
+    eventhub_connection_string: SecretStr | None = Field(
+        None, description="Connection string of the Event Hubs namespace; required for sas."
+    )
+    events_timeout_seconds: Seconds = Field(
+        30, description="How long the broker may take to acknowledge an event."
+    )
+    api_auth: ApiAuth = Field(
+        description="How callers are authenticated. `none` (only in `local`) entitles every "
+        "caller to every source system.",
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        auth = self.thunderhead_auth
+        needed = {
+            "thunderhead_client_id": auth is not ThunderheadAuth.NONE,
+            "thunderhead_client_secret": auth is not ThunderheadAuth.NONE,
+            "thunderhead_token_url": auth is ThunderheadAuth.OAUTH2,
+            "eventhub_connection_string": self.kafka_security is KafkaSecurity.SAS,
+        }
+        for name, is_needed in needed.items():
+            if is_needed and not getattr(self, name):
+                raise SettingsError(f"{_variable(name)}: required")
+        if not self.is_local and self.kafka_security is KafkaSecurity.PLAINTEXT:
+            raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
+        if not self.is_local and self.api_auth is ApiAuth.NONE:
+            raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
+        return self
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        least = 2 * self.http_timeout_seconds
+        if self.lease_seconds < least:
+            raise SettingsError(
+                f"OMS_LEASE_SECONDS: must be at least {least:g}, twice OMS_HTTP_TIMEOUT_SECONDS"
+            )
+        for low, high in (
+            ("poll_min_seconds", "poll_max_seconds"),
+            ("retry_base_seconds", "retry_max_seconds"),
+        ):
+            # A default never contradicts a chosen value: the upper bound rules then.
+            chosen = {low, high} <= self.model_fields_set
+            if chosen and getattr(self, low) > getattr(self, high):
+                raise SettingsError(f"{_variable(low)}: must not exceed {_variable(high)}")
+        for topic in self.events_allowed_topics:
+            if not re.fullmatch(TOPIC, topic):
+                raise SettingsError("OMS_EVENTS_ALLOWED_TOPICS: holds a name that is no topic")
+        return self
+
+    def topic_for(self, configured: str | None) -> str:
+        """Return the topic of a request's event: the configured one where it is allowed."""
+        if configured is not None and configured in self.events_allowed_topics:
+            return configured
+        return self.events_topic
+
+
+SettingsType = TypeVar("SettingsType", bound=DatabaseSettings)
+
+
+def load_settings(kind: type[SettingsType]) -> SettingsType:
+    """Read settings from the environment.
+
+    Raises SettingsError with one line that names the first wrong variable.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        problem = "required" if first["type"] == "missing" else first["msg"]
+        raise SettingsError(f"{_variable(str(first['loc'][0]))}: {problem}") from None
+    except pydantic_settings.SettingsError as error:  # a list that is no JSON
+        field = re.search(r'field "(\w+)"', str(error))
+        name = _variable(field[1]) if field else "OMS_*"
+        raise SettingsError(f"{name}: must be JSON") from None
+
+
+def _variable(field: str) -> str:
+    return f"OMS_{field.upper()}"

@@ -1,0 +1,1 @@
+"""Azure SQL in the cloud, SQLite embedded: the same tables, the same statements."""

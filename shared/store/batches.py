@@ -1,0 +1,272 @@
+"""SQL of batches and batch_messages.
+
+Every write is guarded by the lease owner and the state, and tells whether it changed the row:
+a worker that lost its lease changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, insert, update
+
+from shared.domain.models import Batch, JobMessage
+from shared.domain.statuses import BatchState
+from shared.domain.thunderhead import BatchReport
+from shared.store.statements import claim
+from shared.store.tables import batch_messages, batches
+
+b = batches.c
+
+
+class BatchesTable:
+    """Port `Batches` on SQL."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, new: Sequence[Batch]) -> None:
+        """Store intents: leased, and about to be sent."""
+        self._connection.execute(insert(batches), [_to_row(batch) for batch in new])
+
+    def claim(
+        self,
+        state: BatchState,
+        owner: UUID,
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+    ) -> Sequence[Batch]:
+        """Take due batches of a state: intents without a clear answer, or polls."""
+        statement = claim(
+            batches,
+            b.batch_id,
+            b.state,
+            state.value,
+            owner=owner,
+            now=now,
+            leased_until=leased_until,
+            limit=limit,
+        )
+        return [_to_batch(row) for row in self._connection.execute(statement)]
+
+    def renew(self, batch: Batch, leased_until: datetime) -> bool:
+        """Extend the lease of a batch; False if it is no longer ours."""
+        return self._change(batch, batch.state, {"due_at": leased_until})
+
+    def mark_sending(self, batch: Batch) -> bool:
+        """Note that the batch, as it is here, is about to be sent again; False if not ours."""
+        return self._change(
+            batch,
+            BatchState.SUBMITTING,
+            {
+                "in_flight": batch.in_flight,
+                "last_send_at": batch.last_send_at,
+                "due_at": batch.leased_until,
+                "unknown_since": batch.unknown_since,
+                "attempts": batch.attempts,
+            },
+        )
+
+    def record_submitted(
+        self, batch: Batch, thunderhead_batch_id: str, now: datetime, due_at: datetime
+    ) -> bool:
+        """SUBMITTING → SUBMITTED, first poll at `due_at`; False if no longer ours."""
+        return self._change(
+            batch,
+            BatchState.SUBMITTING,
+            {
+                "state": BatchState.SUBMITTED.value,
+                "thunderhead_batch_id": thunderhead_batch_id[:100],
+                "submitted_at": now,
+                "updated_at": now,
+                "due_at": due_at,
+                "in_flight": False,
+                "failures": 0,
+                "lease_owner": None,
+            },
+        )
+
+    def record_wait(
+        self,
+        batch: Batch,
+        now: datetime,
+        due_at: datetime,
+        unknown_since: datetime | None,
+    ) -> bool:
+        """Keep an intent until later; False if no longer ours."""
+        return self._change(
+            batch,
+            BatchState.SUBMITTING,
+            {
+                "due_at": due_at,
+                "updated_at": now,
+                "in_flight": False,
+                "unknown_since": unknown_since,
+                "failures": b.failures + 1,
+                "lease_owner": None,
+            },
+        )
+
+    def dissolve(self, batch: Batch, now: datetime) -> bool:
+        """SUBMITTING → DISSOLVED; False if no longer ours."""
+        return self._close(batch, BatchState.SUBMITTING, BatchState.DISSOLVED, now)
+
+    def hold(self, batch: Batch, reason: str, now: datetime) -> bool:
+        """SUBMITTING or SUBMITTED → HELD; False if no longer ours."""
+        return self._close(
+            batch, batch.state, BatchState.HELD, now, {"hold_reason": reason[:1000]}
+        )
+
+    def record_poll(
+        self,
+        batch: Batch,
+        report: BatchReport | None,
+        now: datetime,
+        due_at: datetime,
+        terminal_since: datetime | None,
+    ) -> bool:
+        """Keep a submitted batch for its next poll; False if no longer ours.
+
+        Without a report the poll failed: it does not count as one.
+        """
+        values: dict[str, Any] = {
+            "due_at": due_at,
+            "updated_at": now,
+            "terminal_since": terminal_since,
+            "lease_owner": None,
+        }
+        if report is None:
+            values["failures"] = b.failures + 1
+        else:
+            values |= {"failures": 0, "polls": b.polls + 1, **_report_values(report)}
+        return self._change(batch, BatchState.SUBMITTED, values)
+
+    def settle(self, batch: Batch, report: BatchReport, now: datetime) -> bool:
+        """SUBMITTED → SETTLED with the vendor's last words; False if no longer ours."""
+        return self._close(
+            batch,
+            BatchState.SUBMITTED,
+            BatchState.SETTLED,
+            now,
+            {"settled_at": now, "polls": b.polls + 1, **_report_values(report)},
+        )
+
+    def add_messages(self, batch_id: UUID, messages: Sequence[JobMessage], now: datetime) -> None:
+        """Keep the vendor's job messages."""
+        if messages:
+            self._connection.execute(
+                insert(batch_messages),
+                [
+                    {
+                        "batch_id": batch_id,
+                        "document_reference": message.document_reference,
+                        "kind": message.kind[:10],
+                        "message_text": message.text,
+                        "recorded_at": now,
+                    }
+                    for message in messages
+                ],
+            )
+
+    def _close(
+        self,
+        batch: Batch,
+        before: BatchState,
+        after: BatchState,
+        now: datetime,
+        values: dict[str, Any] | None = None,
+    ) -> bool:
+        return self._change(
+            batch,
+            before,
+            {
+                "state": after.value,
+                "updated_at": now,
+                "due_at": None,
+                "lease_owner": None,
+                **(values or {}),
+            },
+        )
+
+    def _change(self, batch: Batch, before: BatchState, values: dict[str, Any]) -> bool:
+        changed = self._connection.execute(
+            update(batches)
+            .where(
+                b.batch_id == batch.batch_id,
+                b.state == before.value,
+                b.lease_owner == batch.lease_owner,
+            )
+            .values(version=b.version + 1, **values)
+        )
+        return changed.rowcount == 1
+
+
+def _report_values(report: BatchReport) -> dict[str, Any]:
+    return {
+        "vendor_status": report.vendor_status[:100],
+        "vendor_status_text": report.status_text and report.status_text[:1000],
+        "vendor_started_at": report.started_at,
+        "vendor_finished_at": report.finished_at,
+        "trans_count": report.counts.total,
+        "trans_completed": report.counts.completed,
+        "trans_errored": report.counts.errored,
+        "trans_stopped": report.counts.stopped,
+    }
+
+
+def _to_row(batch: Batch) -> dict[str, Any]:
+    return {
+        "batch_id": batch.batch_id,
+        "state": batch.state.value,
+        "version": batch.version,
+        "batch_name": batch.batch_name,
+        "batch_config_id": batch.batch_config_id,
+        "project_id": batch.project_id,
+        "transaction_data_type": batch.transaction_data_type,
+        "properties": json.dumps(batch.properties),
+        "payload_digest": batch.payload_digest,
+        "document_count": batch.document_count,
+        "created_at": batch.created_at,
+        "updated_at": batch.created_at,
+        "due_at": batch.leased_until,
+        "lease_owner": batch.lease_owner,
+        "in_flight": batch.in_flight,
+        "last_send_at": batch.last_send_at,
+        "attempts": batch.attempts,
+        "failures": batch.failures,
+        "polls": batch.polls,
+    }
+
+
+def _to_batch(row: Row[Any]) -> Batch:
+    return Batch(
+        batch_id=row.batch_id,
+        state=BatchState(row.state),
+        version=row.version,
+        batch_name=row.batch_name,
+        batch_config_id=row.batch_config_id,
+        project_id=row.project_id,
+        transaction_data_type=row.transaction_data_type,
+        properties=tuple((name, value) for name, value in json.loads(row.properties)),
+        payload_digest=row.payload_digest,
+        document_count=row.document_count,
+        created_at=row.created_at,
+        in_flight=row.in_flight,
+        last_send_at=row.last_send_at,
+        unknown_since=row.unknown_since,
+        attempts=row.attempts,
+        failures=row.failures,
+        thunderhead_batch_id=row.thunderhead_batch_id,
+        submitted_at=row.submitted_at,
+        polls=row.polls,
+        terminal_since=row.terminal_since,
+        lease_owner=row.lease_owner,
+        leased_until=row.due_at,
+        vendor_status=row.vendor_status,
+        hold_reason=row.hold_reason,
+    )

@@ -1,0 +1,59 @@
+"""Connections: what each engine needs before its first statement."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy import create_engine as create_sqlalchemy_engine
+from sqlalchemy.engine import make_url
+
+READ_ONLY = "oms_read_only"
+"""Execution option of a connection that will only read."""
+
+_SQLITE_BUSY_SECONDS = 30
+
+
+def create_engine(url: str) -> Engine:
+    """Make the engine of a database URL; connects lazily.
+
+    SQLite: write-ahead log, every commit synced, foreign keys on, and writers that wait for
+    their turn at BEGIN instead of failing in the middle.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_sqlalchemy_engine(
+            url,
+            pool_size=10,
+            max_overflow=10,
+            connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_sqlalchemy_engine(
+        url,
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        isolation_level="READ COMMITTED",
+        use_insertmanyvalues=True,
+    )
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver must not begin transactions on its own: `_begin_sqlite` does.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer that begins as a reader may find, at its first write, that it read old data;
+    # SQLite fails it at once then. IMMEDIATE waits (the busy time-out) for the one write lock.
+    read_only = connection.get_execution_options().get(READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

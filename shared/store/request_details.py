@@ -1,0 +1,107 @@
+"""SQL of what hangs on a request: request_contents, request_metadata, request_outputs."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from shared.domain.models import DocumentRequest, Output
+from shared.store.statements import chunks
+from shared.store.tables import request_contents, request_metadata, request_outputs
+
+
+def insert_contents(
+    connection: Connection, request_ids: Sequence[UUID], contents: Sequence[str]
+) -> None:
+    """Keep the content of new requests."""
+    connection.execute(
+        insert(request_contents),
+        [
+            {"request_id": request_id, "content": zlib.compress(content.encode("utf-8"))}
+            for request_id, content in zip(request_ids, contents, strict=True)
+        ],
+    )
+
+
+def contents(connection: Connection, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """Return the content JSON of requests, as it was sent."""
+    found: dict[UUID, str] = {}
+    for some in chunks(request_ids):
+        for row in connection.execute(
+            select(request_contents).where(request_contents.c.request_id.in_(some))
+        ):
+            found[row.request_id] = zlib.decompress(row.content).decode("utf-8")
+    return found
+
+
+def insert_metadata(connection: Connection, requests: Sequence[DocumentRequest]) -> None:
+    """Keep the metadata of new requests."""
+    rows = [
+        {"request_id": request.request_id, "metadata_key": key, "metadata_value": value}
+        for request in requests
+        for key, value in request.metadata.items()
+    ]
+    if rows:
+        connection.execute(insert(request_metadata), rows)
+
+
+def with_metadata(
+    connection: Connection, requests: Sequence[DocumentRequest]
+) -> Sequence[DocumentRequest]:
+    """Return the requests with their metadata."""
+    found: dict[UUID, dict[str, str]] = defaultdict(dict)
+    m = request_metadata.c
+    for some in chunks([request.request_id for request in requests]):
+        for row in connection.execute(select(request_metadata).where(m.request_id.in_(some))):
+            found[row.request_id][row.metadata_key] = row.metadata_value
+    return [replace(request, metadata=found[request.request_id]) for request in requests]
+
+
+def insert_outputs(connection: Connection, requests: Sequence[DocumentRequest]) -> None:
+    """Keep what was generated for requests."""
+    rows = [
+        {
+            "request_id": request.request_id,
+            "generation": request.generation,
+            "position": position,
+            "channel_name": output.channel_name,
+            "mime_type": output.mime_type,
+            "page_count": output.page_count,
+            "document_name": output.document_name,
+            "location": output.location,
+        }
+        for request in requests
+        for position, output in enumerate(request.outputs)
+    ]
+    if rows:
+        connection.execute(insert(request_outputs), rows)
+
+
+def with_outputs(
+    connection: Connection, requests: Sequence[DocumentRequest]
+) -> Sequence[DocumentRequest]:
+    """Return the requests with the outputs of their present generation."""
+    found: dict[tuple[UUID, int], list[Output]] = defaultdict(list)
+    out = request_outputs.c
+    for some in chunks([request.request_id for request in requests]):
+        for row in connection.execute(
+            select(request_outputs).where(out.request_id.in_(some)).order_by(out.position)
+        ):
+            found[row.request_id, row.generation].append(
+                Output(
+                    row.channel_name,
+                    row.mime_type,
+                    row.page_count,
+                    row.document_name,
+                    row.location,
+                )
+            )
+    return [
+        replace(request, outputs=tuple(found[request.request_id, request.generation]))
+        for request in requests
+    ]

@@ -1,0 +1,70 @@
+"""Shapes of statements that several tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, Table, Update, insert, literal_column, select, update
+from sqlalchemy.exc import IntegrityError
+
+ROWS_PER_STATEMENT = 200
+"""SQL Server takes 2,100 parameters, and escalates to a table lock at about 5,000 locks."""
+
+_CLAIM_HINT = "WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)"
+
+T = TypeVar("T")
+
+
+def chunks(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[Sequence[T]]:
+    """Cut rows into pieces that one statement may name."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def claim(
+    table: Table,
+    key: Column[Any],
+    state: Column[Any],
+    value: str,
+    *,
+    owner: UUID,
+    now: datetime,
+    leased_until: datetime,
+    limit: int,
+    values: dict[str, Any] | None = None,
+) -> Update:
+    """Build the one statement that takes due rows, oldest due first.
+
+    The state is a literal: SQL Server never uses a filtered index for a parameter. It is
+    asked for twice, since an engine that ignores the hints would otherwise hand a row out
+    twice. The rows come back in any order.
+    """
+    is_claimable = state == literal_column(f"'{value}'")
+    due = (
+        select(key)
+        .with_hint(table, _CLAIM_HINT, "mssql")
+        .where(is_claimable, table.c.due_at <= now)
+        .order_by(table.c.due_at)
+        .limit(limit)
+    )
+    return (
+        update(table)
+        .where(key.in_(due), is_claimable)
+        .values(lease_owner=owner, due_at=leased_until, **(values or {}))
+        .returning(*table.c)
+    )
+
+
+def upsert(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> None:
+    """Write one row by its key, whether it exists or not."""
+    change = update(table).where(table.c[key] == row[key]).values(row)
+    if connection.execute(change).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(row))
+    except IntegrityError:  # somebody inserted it meanwhile
+        connection.execute(change)

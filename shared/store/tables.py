@@ -1,0 +1,267 @@
+"""The tables. Every index exists for one statement, named beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Unicode,
+    UnicodeText,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from shared.domain.statuses import BatchState, FailureCategory, Priority, RequestStatus
+from shared.store.types import UtcTimestamp, blob, key_text, serial, word
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: Any) -> CheckConstraint:
+    words = ", ".join(f"'{value.value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({words})", name=column)
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Make an index filtered (SQL Server) or partial (SQLite)."""
+    return {"mssql_where": text(condition), "sqlite_where": text(condition)}
+
+
+document_requests = Table(
+    "document_requests",
+    metadata,
+    Column("request_id", Uuid, nullable=False),
+    Column("source_system", key_text(50), nullable=False),
+    Column("request_correlation_id", key_text(100), nullable=False),
+    Column("body_digest", word(64), nullable=False),
+    Column("document_type", key_text(50), nullable=False),
+    Column("document_name", key_text(50), nullable=False),
+    Column("language", key_text(50), nullable=False),
+    Column("priority", word(), nullable=False),
+    Column("status", word(), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("received_at", UtcTimestamp, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    Column("submitted_at", UtcTimestamp),
+    Column("completed_at", UtcTimestamp),
+    Column("traceparent", word(55), nullable=False),
+    Column("event_topic", key_text(249)),
+    Column("batch_id", Uuid, ForeignKey("batches.batch_id")),
+    # Waiting, backoff and lease expiry in one: when somebody may take the row.
+    # NULL once a batch owns it, and in every status that nobody works on.
+    Column("due_at", UtcTimestamp),
+    Column("lease_owner", Uuid),
+    Column("failure_category", word()),
+    Column("failure_code", Unicode(100)),
+    Column("failure_message", Unicode(1000)),
+    # A random key must not order the rows: they are stored by their receipt.
+    PrimaryKeyConstraint("request_id", mssql_clustered=False),
+    UniqueConstraint("source_system", "request_correlation_id"),
+    _one_of("status", RequestStatus),
+    _one_of("priority", Priority),
+    _one_of("failure_category", FailureCategory),
+)
+r = document_requests.c
+# requests.claim, one index per status that is claimed
+Index(
+    "ix_document_requests_received_due",
+    r.due_at,
+    **_only("status = 'RECEIVED' AND due_at IS NOT NULL"),
+)
+Index(
+    "ix_document_requests_processing_due",
+    r.due_at,
+    **_only("status = 'PROCESSING' AND due_at IS NOT NULL"),
+)
+# requests.of_batch, requests.change_status
+Index(None, r.batch_id, r.status)
+# requests.page
+Index(None, r.received_at, r.request_id, mssql_clustered=True)
+Index(None, r.source_system, r.received_at, r.request_id)
+# requests.page and count_by_status by status
+Index(None, r.status, r.received_at, r.request_id)
+
+request_contents = Table(
+    "request_contents",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
+    # JSON as it was sent, compressed (zlib).
+    Column("content", blob(), nullable=False),
+)
+
+request_metadata = Table(
+    "request_metadata",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
+    Column("metadata_key", key_text(50), primary_key=True),
+    Column("metadata_value", key_text(255), nullable=False),
+)
+# requests.page by metadata
+Index(
+    None,
+    request_metadata.c.metadata_key,
+    request_metadata.c.metadata_value,
+    request_metadata.c.request_id,
+)
+
+request_outputs = Table(
+    "request_outputs",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("channel_name", Unicode(255), nullable=False),
+    Column("mime_type", Unicode(255)),
+    Column("page_count", Integer),
+    Column("document_name", Unicode(255)),
+    Column("location", Unicode(2000)),
+)
+
+status_history = Table(
+    "status_history",
+    metadata,
+    Column("history_id", serial(), primary_key=True),
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("from_status", word()),
+    Column("to_status", word(), nullable=False),
+    Column("at", UtcTimestamp, nullable=False),
+    Column("actor", Unicode(200), nullable=False),
+    Column("reason", Unicode(1000)),
+    Column("run_id", Uuid),
+)
+# history.of
+Index(None, status_history.c.request_id, status_history.c.history_id)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch_id", Uuid, nullable=False),
+    Column("state", word(), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("batch_name", Unicode(100), nullable=False),
+    Column("batch_config_id", key_text(255), nullable=False),
+    Column("project_id", Unicode(255)),
+    Column("transaction_data_type", word(50), nullable=False),
+    Column("properties", UnicodeText, nullable=False),
+    Column("payload_digest", word(64), nullable=False),
+    Column("document_count", Integer, nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+    Column("updated_at", UtcTimestamp, nullable=False),
+    Column("due_at", UtcTimestamp),
+    Column("lease_owner", Uuid),
+    Column("in_flight", Boolean(create_constraint=False), nullable=False),
+    Column("last_send_at", UtcTimestamp),
+    Column("unknown_since", UtcTimestamp),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("thunderhead_batch_id", key_text(100)),
+    Column("submitted_at", UtcTimestamp),
+    Column("settled_at", UtcTimestamp),
+    Column("vendor_status", Unicode(100)),
+    Column("vendor_status_text", Unicode(1000)),
+    Column("vendor_started_at", UtcTimestamp),
+    Column("vendor_finished_at", UtcTimestamp),
+    Column("trans_count", Integer),
+    Column("trans_completed", Integer),
+    Column("trans_errored", Integer),
+    Column("trans_stopped", Integer),
+    Column("polls", Integer, nullable=False),
+    Column("terminal_since", UtcTimestamp),
+    Column("hold_reason", Unicode(1000)),
+    PrimaryKeyConstraint("batch_id", mssql_clustered=False),
+    _one_of("state", BatchState),
+)
+b = batches.c
+# batches.claim, one index per state that is claimed
+Index(
+    "ix_batches_submitting_due",
+    b.due_at,
+    **_only("state = 'SUBMITTING' AND due_at IS NOT NULL"),
+)
+Index(
+    "ix_batches_submitted_due",
+    b.due_at,
+    **_only("state = 'SUBMITTED' AND due_at IS NOT NULL"),
+)
+# look-up by the vendor's id, by people
+Index(None, b.thunderhead_batch_id)
+
+batch_messages = Table(
+    "batch_messages",
+    metadata,
+    Column("message_id", serial(), primary_key=True),
+    Column("batch_id", Uuid, ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column("document_reference", Unicode(100)),
+    Column("kind", Unicode(10), nullable=False),
+    Column("message_text", UnicodeText, nullable=False),
+    Column("recorded_at", UtcTimestamp, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("event_id", Uuid, nullable=False),
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("state", word(), nullable=False),
+    Column("topic", key_text(249), nullable=False),
+    Column("traceparent", word(55), nullable=False),
+    Column("payload", blob(), nullable=False),
+    Column("created_at", UtcTimestamp, nullable=False),
+    Column("due_at", UtcTimestamp),
+    Column("lease_owner", Uuid),
+    Column("attempts", Integer, nullable=False),
+    Column("published_at", UtcTimestamp),
+    Column("last_error", Unicode(1000)),
+    PrimaryKeyConstraint("event_id", mssql_clustered=False),
+    CheckConstraint("state IN ('PENDING', 'PUBLISHED', 'SET_ASIDE')", name="state"),
+)
+o = outbox.c
+# outbox.claim
+Index("ix_outbox_pending_due", o.due_at, **_only("state = 'PENDING' AND due_at IS NOT NULL"))
+# The order of a request's events: the next is not written before the last was published.
+Index(
+    "uq_outbox_unpublished_request", o.request_id, unique=True, **_only("published_at IS NULL")
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("name", key_text(300), primary_key=True),
+    Column("since", UtcTimestamp, nullable=False),
+    # NULL: until somebody resumes.
+    Column("until", UtcTimestamp),
+    Column("failures", Integer, nullable=False),
+    Column("reason", Unicode(1000), nullable=False),
+    Column("actor", Unicode(200), nullable=False),
+)
+
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("job", word(50), primary_key=True),
+    Column("run_id", Uuid, nullable=False),
+    Column("started_at", UtcTimestamp, nullable=False),
+    Column("finished_at", UtcTimestamp, nullable=False),
+    Column("summary", UnicodeText, nullable=False),
+)

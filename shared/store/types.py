@@ -1,0 +1,57 @@
+"""Column types that mean the same on both engines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String, Unicode
+from sqlalchemy.dialects import mssql
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_BINARY_COLLATION = "Latin1_General_BIN2"
+
+
+class UtcTimestamp(TypeDecorator[datetime]):
+    """An aware time in UTC with milliseconds: datetime2(3), or ISO text on SQLite."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column type of the engine."""
+        if dialect.name == "mssql":
+            return dialect.type_descriptor(mssql.DATETIME2(3))  # type: ignore[no-untyped-call]
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Write UTC without its offset."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def key_text(length: int) -> TypeEngine[str]:
+    """Return a text that is compared byte by byte: `req-a` is not `REQ-A`."""
+    return Unicode(length).with_variant(
+        mssql.NVARCHAR(length, collation=_BINARY_COLLATION), "mssql"
+    )
+
+
+def word(length: int = 12) -> TypeEngine[str]:
+    """Return a short ASCII word of ours, such as a status."""
+    return String(length).with_variant(
+        mssql.VARCHAR(length, collation=_BINARY_COLLATION), "mssql"
+    )
+
+
+def serial() -> TypeEngine[int]:
+    """Return a number that the database counts up (SQLite does so for INTEGER only)."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+def blob() -> TypeEngine[bytes]:
+    """Return bytes without a limit: varbinary(max)."""
+    return LargeBinary()

@@ -1,0 +1,1 @@
+"""HTTP: the Document Request API as an ASGI application."""

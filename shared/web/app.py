@@ -1,0 +1,56 @@
+"""The Document Request API as one ASGI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
+
+from shared.web import health, requests, submissions
+from shared.web.boundary import Boundary
+from shared.web.calls import authenticated_call
+from shared.web.error_handlers import install_error_handlers
+from shared.web.openapi import DESCRIPTION, complete
+from shared.web.services import Services
+
+PREFIX = "/api/v1"
+VERSION = "1.0.0"
+
+
+class DocumentRequestApp(FastAPI):
+    """FastAPI with nothing between the server and the `Boundary`."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the boundary around all of it, the framework's error middleware included."""
+        return Boundary(super().build_middleware_stack())
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI description, made once."""
+        if self.openapi_schema is None:
+            complete(super().openapi())
+        return self.openapi_schema or {}
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the API on top of some services."""
+    app = DocumentRequestApp(
+        title="Document Request API",
+        version=VERSION,
+        description=DESCRIPTION,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        # A redirect would lose the body of a POST, and name a host that callers may not know.
+        redirect_slashes=False,
+        # FastAPI's own spans and logs would hold query strings and the texts of exceptions:
+        # personal data. (Unknown to, and ignored by, versions without them.)
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.services = services
+    install_error_handlers(app)
+    app.include_router(health.router, tags=["health"])
+    guard = [Depends(authenticated_call)]
+    # The order matters: `summary` would be read as a request's id by what comes after it.
+    app.include_router(submissions.router, prefix=PREFIX, tags=["submission"], dependencies=guard)
+    app.include_router(requests.router, prefix=PREFIX, tags=["requests"], dependencies=guard)
+    return app

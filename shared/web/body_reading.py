@@ -1,0 +1,46 @@
+"""Reading a body: its declared type and its size, before anything is parsed."""
+
+from __future__ import annotations
+
+from email.message import Message
+
+from starlette.requests import Request
+
+from shared.web.problems import Problem, Refusal
+
+
+async def read_json_body(request: Request, limit: int) -> bytes:
+    """Return the bytes of a JSON body. Raises Refusal (413, 415)."""
+    _require_json(request)
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _require_json(request: Request) -> None:
+    declared = Message()
+    declared["content-type"] = request.headers.get("content-type", "")
+    is_json = (
+        declared.get_content_type() == "application/json"
+        and declared.get_content_charset("utf-8") == "utf-8"
+        and request.headers.get("content-encoding", "identity").lower() == "identity"
+    )
+    if not is_json:
+        raise Refusal(
+            Problem(
+                415,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body must be application/json in UTF-8, not compressed.",
+                headers={"Accept": "application/json"},
+            )
+        )
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(Problem(413, "PAYLOAD_TOO_LARGE", f"The body must have at most {limit} bytes."))

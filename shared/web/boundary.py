@@ -1,0 +1,88 @@
+"""The outermost layer: trace context in, safe headers out, and no exception beyond it.
+
+Pure ASGI: a BaseHTTPMiddleware would cost more than the rest of the framework together.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.domain.tracing import continue_or_start, trace_id_of
+from shared.web.problems import INTERNAL_ERROR, problem_response
+
+_log = logging.getLogger(__name__)
+
+
+class Boundary:
+    """Wraps a whole ASGI application, the framework's own error handling included.
+
+    An exception that left the application would fail the Functions invocation, and its caller
+    would get no problem document.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        traceparent = continue_or_start(Headers(scope=scope).get("traceparent"))
+        is_head = scope["method"] == "HEAD"
+        scope = {
+            **scope,
+            # Whatever answers GET answers HEAD, without the body.
+            "method": "GET" if is_head else scope["method"],
+            "state": {**(scope.get("state") or {}), "traceparent": traceparent},
+        }
+        has_started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal has_started
+            if message["type"] == "http.response.start":
+                has_started = True
+                headers = MutableHeaders(scope=message)
+                headers["traceparent"] = traceparent
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cache-Control"] = "no-store"
+            elif is_head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        # The one place for what nobody expected: it becomes an answer and a line in the log.
+        except Exception as error:
+            _report(error, scope, traceparent)
+            if has_started:
+                raise  # the server has to break off an answer that is not whole
+            await problem_response(INTERNAL_ERROR, Request(scope))(scope, receive, answer)
+
+
+def _report(error: Exception, scope: Scope, traceparent: str) -> None:
+    """Log the kind and the place of an exception, not its text: that may quote a body."""
+    _log.error(
+        "A call failed unexpectedly.",
+        extra={
+            "trace.id": trace_id_of(traceparent),
+            "error.type": _kind(error),
+            "error.stack_trace": "".join(traceback.format_tb(error.__traceback__)),
+            "http.request.method": scope["method"],
+            "url.path": scope["path"],
+        },
+    )
+
+
+def _kind(error: BaseException) -> str:
+    """Name an exception and what it was raised from."""
+    kinds = [type(error).__qualname__]
+    while error.__cause__ is not None and len(kinds) < 5:
+        error = error.__cause__
+        kinds.append(type(error).__qualname__)
+    return " from ".join(kinds)

@@ -1,0 +1,93 @@
+"""Whether the process answers, and how the parts are. Open to everyone, so no secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from shared.domain.models import JobRun, Pause
+from shared.domain.timing import rfc3339
+from shared.errors import DatabaseUnavailable
+from shared.web.answers import LiveAnswer, ReadyAnswer
+from shared.web.calls import AvailableServices
+from shared.web.openapi import OPEN
+from shared.web.services import Services
+
+router = APIRouter(prefix="/health")
+
+
+@router.get(
+    "/live",
+    operation_id="getLiveness",
+    summary="Tell that the process answers",
+    responses={200: {"model": LiveAnswer}},
+    openapi_extra=OPEN,
+)
+async def get_liveness() -> Response:
+    """Answer without asking anyone."""
+    return JSONResponse({"status": "live"})
+
+
+@router.get(
+    "/ready",
+    operation_id="getReadiness",
+    summary="Tell how the database, the jobs and the other systems are",
+    responses={
+        200: {"model": ReadyAnswer},
+        503: {"model": ReadyAnswer, "description": "The database is out."},
+    },
+    openapi_extra=OPEN,
+)
+async def get_readiness(services: AvailableServices) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_readiness, services)
+
+
+def _readiness(services: Services) -> Response:
+    try:
+        readiness = services.queries.readiness()
+    except DatabaseUnavailable:
+        return JSONResponse(
+            {"status": "unavailable", "database": "down", "dependencies": [], "jobs": []}, 503
+        )
+    now = services.clock()
+    pauses = {pause.name: pause for pause in readiness.pauses}
+    return JSONResponse(
+        {
+            "status": "ready",
+            "database": "up",
+            "dependencies": [
+                _dependency(name, pauses.get(name), now)
+                for name in sorted({*services.dependencies, *pauses})
+            ],
+            "jobs": [_job(run) for run in readiness.runs],
+        }
+    )
+
+
+def _dependency(name: str, pause: Pause | None, now: datetime) -> dict[str, Any]:
+    if pause is None:
+        return {"name": name, "state": "up", "since": None, "until": None, "reason": None}
+    has_ended = pause.until is not None and pause.until <= now
+    return {
+        "name": name,
+        # A pause is forgotten when the dependency answers again, not when its time is over.
+        "state": "retrying" if has_ended else "paused",
+        "since": rfc3339(pause.since),
+        "until": rfc3339(pause.until) if pause.until else None,
+        "reason": pause.reason,
+    }
+
+
+def _job(run: JobRun) -> dict[str, Any]:
+    return {
+        "job": run.job,
+        "runId": str(run.run_id),
+        "startedAt": rfc3339(run.started_at),
+        "finishedAt": rfc3339(run.finished_at),
+        "summary": dict(run.summary),
+    }

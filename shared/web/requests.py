@@ -1,0 +1,119 @@
+"""Reading requests, and cancelling one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from shared.domain.resource import to_history_item, to_resource
+from shared.web.answers import (
+    DocumentRequestAnswer,
+    HistoryAnswer,
+    PageAnswer,
+    SummaryAnswer,
+)
+from shared.web.calls import AuthenticatedCall, Call
+from shared.web.cursors import write_cursor
+from shared.web.openapi import problems, query_parameters
+from shared.web.queries import ListQuery, SummaryQuery, read_query
+
+router = APIRouter()
+
+RequestId = Annotated[UUID, Path(alias="requestId", description="Given at receipt.")]
+
+
+@router.get(
+    "/document-requests",
+    operation_id="listDocumentRequests",
+    summary="List requests, newest first",
+    responses={200: {"model": PageAnswer}, **problems(422)},
+    openapi_extra=query_parameters(ListQuery),
+)
+async def list_document_requests(call: AuthenticatedCall) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_list, call)
+
+
+@router.get(
+    "/document-requests/summary",
+    operation_id="summariseDocumentRequests",
+    summary="Count requests by status",
+    responses={200: {"model": SummaryAnswer}, **problems(422)},
+    openapi_extra=query_parameters(SummaryQuery),
+)
+async def summarise_document_requests(call: AuthenticatedCall) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_summarise, call)
+
+
+@router.get(
+    "/document-requests/{requestId}",
+    operation_id="getDocumentRequest",
+    summary="Read a request",
+    responses={200: {"model": DocumentRequestAnswer}, **problems(404, 422)},
+)
+async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_get, call, request_id)
+
+
+@router.get(
+    "/document-requests/{requestId}/history",
+    operation_id="getDocumentRequestHistory",
+    summary="Read every change of a request's status",
+    responses={200: {"model": HistoryAnswer}, **problems(404, 422)},
+)
+async def get_document_request_history(call: AuthenticatedCall, request_id: RequestId) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_get_history, call, request_id)
+
+
+@router.post(
+    "/document-requests/{requestId}/cancel",
+    operation_id="cancelDocumentRequest",
+    summary="Cancel a request that is still RECEIVED",
+    responses={200: {"model": DocumentRequestAnswer}, **problems(404, 409, 422)},
+)
+async def cancel_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
+    """Leave the event loop: the database is asked."""
+    return await run_in_threadpool(_cancel, call, request_id)
+
+
+def _list(call: Call) -> Response:
+    query = read_query(call.request.query_params, ListQuery)
+    where = query.to_filter()
+    page = call.services.queries.page(where, query.limit, query.position(), call.caller)
+    return JSONResponse(
+        {
+            "items": [to_resource(request) for request in page.requests],
+            "nextCursor": write_cursor(page.next_position, where) if page.next_position else None,
+        }
+    )
+
+
+def _summarise(call: Call) -> Response:
+    query = read_query(call.request.query_params, SummaryQuery)
+    counts = call.services.queries.summary(query.to_filter(), call.caller)
+    return JSONResponse(
+        {
+            "counts": {status.value: count for status, count in counts.items()},
+            "total": sum(counts.values()),
+        }
+    )
+
+
+def _get(call: Call, request_id: UUID) -> Response:
+    return JSONResponse(to_resource(call.services.queries.get(request_id, call.caller)))
+
+
+def _get_history(call: Call, request_id: UUID) -> Response:
+    entries = call.services.queries.history(request_id, call.caller)
+    return JSONResponse({"items": [to_history_item(entry) for entry in entries]})
+
+
+def _cancel(call: Call, request_id: UUID) -> Response:
+    return JSONResponse(to_resource(call.services.operations.cancel(request_id, call.caller)))

@@ -1,0 +1,163 @@
+"""Submitting requests: one, or several in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from shared.domain import strict_json
+from shared.domain.content_rules import Violation
+from shared.domain.models import NewRequest
+from shared.domain.resource import to_resource
+from shared.jobs.intake import Answer, Invalid, Replayed, Reused, Stored, Unverifiable
+from shared.web.answers import BatchAnswer, DocumentRequestAnswer
+from shared.web.bodies import (
+    DocumentRequestBatchBody,
+    DocumentRequestBody,
+    read_document_request,
+    read_items,
+)
+from shared.web.body_reading import read_json_body
+from shared.web.calls import AuthenticatedCall, Call
+from shared.web.openapi import json_body, problems
+from shared.web.problems import (
+    REFERENCE_DATA_UNAVAILABLE,
+    Problem,
+    Refusal,
+    malformed_json,
+    validation_error,
+)
+
+MAX_REQUEST_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 16 * MAX_REQUEST_BYTES
+
+router = APIRouter()
+
+
+@router.post(
+    "/document-requests",
+    operation_id="submitDocumentRequest",
+    summary="Submit a request",
+    description="202 once the request is stored. The same request again answers 200 with the "
+    "first one and `Idempotent-Replayed: true`.",
+    status_code=202,
+    responses={
+        200: {"model": DocumentRequestAnswer, "description": "It was stored before."},
+        202: {"model": DocumentRequestAnswer, "description": "It is stored."},
+        **problems(400, 409, 413, 415, 422),
+    },
+    openapi_extra=json_body(DocumentRequestBody),
+)
+async def submit_document_request(call: AuthenticatedCall) -> Response:
+    """Read the body, then leave the event loop for everything else."""
+    body = await read_json_body(call.request, MAX_REQUEST_BYTES)
+    return await run_in_threadpool(_submit_one, call, body)
+
+
+@router.post(
+    "/document-requests/batch",
+    operation_id="submitDocumentRequestBatch",
+    summary="Submit up to 500 requests",
+    description="Each item is taken or refused on its own terms; those taken are stored together.",
+    status_code=207,
+    responses={
+        207: {"model": BatchAnswer, "description": "What became of each item."},
+        **problems(400, 413, 415, 422),
+    },
+    openapi_extra=json_body(DocumentRequestBatchBody),
+)
+async def submit_document_request_batch(call: AuthenticatedCall) -> Response:
+    """Read the body, then leave the event loop for everything else."""
+    body = await read_json_body(call.request, MAX_BATCH_BYTES)
+    return await run_in_threadpool(_submit_batch, call, body)
+
+
+def _submit_one(call: Call, body: bytes) -> Response:
+    request = _read(call, _parse(body))
+    [answer] = _submit(call, [request])
+    if not isinstance(answer, Stored | Replayed):
+        raise Refusal(_problem_of(answer))
+    headers = {"Location": f"{call.request.scope['path']}/{answer.request.request_id}"}
+    if isinstance(answer, Replayed):
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(to_resource(answer.request), _status_of(answer), headers)
+
+
+def _submit_batch(call: Call, body: bytes) -> Response:
+    outcomes: dict[int, Answer | Problem] = {}
+    requests: dict[int, NewRequest] = {}
+    for index, item in enumerate(read_items(_parse(body))):
+        try:
+            requests[index] = _read(call, item)
+        except Refusal as refusal:
+            outcomes[index] = refusal.problem
+    if requests:
+        outcomes |= zip(requests, _submit(call, list(requests.values())), strict=True)
+    items = [_item(call, index, outcomes[index]) for index in sorted(outcomes)]
+    return JSONResponse({"items": items}, 207)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return strict_json.loads(body)
+    except strict_json.MalformedJson as error:
+        raise Refusal(malformed_json(error.field, str(error))) from None
+
+
+def _read(call: Call, tree: Any) -> NewRequest:
+    """Read a request that this caller may submit. Raises Refusal."""
+    request = read_document_request(tree)
+    if not call.caller.may_use(request.source_system):
+        violation = Violation("sourceSystem", "is not one that the caller may submit for")
+        raise Refusal(
+            Problem(
+                403,
+                "FORBIDDEN_SOURCE_SYSTEM",
+                "The caller is not entitled to this source system.",
+                (violation,),
+            )
+        )
+    return request
+
+
+def _submit(call: Call, requests: list[NewRequest]) -> list[Answer]:
+    return call.services.intake.submit(
+        requests, actor=call.caller.name, traceparent=call.traceparent
+    )
+
+
+def _status_of(answer: Stored | Replayed) -> int:
+    return 202 if isinstance(answer, Stored) else 200
+
+
+def _problem_of(answer: Invalid | Reused | Unverifiable) -> Problem:
+    match answer:
+        case Invalid(violations):
+            return validation_error(violations)
+        case Reused(request_id):
+            return Problem(
+                409,
+                "CORRELATION_ID_REUSED",
+                f"The correlation id belongs to request {request_id}, which has another body.",
+                (Violation("requestCorrelationId", "is in use with another body"),),
+            )
+        case Unverifiable():
+            return REFERENCE_DATA_UNAVAILABLE
+
+
+def _item(call: Call, index: int, outcome: Answer | Problem) -> dict[str, Any]:
+    if isinstance(outcome, Stored | Replayed):
+        return {
+            "index": index,
+            "status": _status_of(outcome),
+            "requestId": str(outcome.request.request_id),
+        }
+    problem = outcome if isinstance(outcome, Problem) else _problem_of(outcome)
+    return {
+        "index": index,
+        "status": problem.status,
+        "problem": problem.document(call.request),
+    }

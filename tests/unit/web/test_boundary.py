@@ -1,0 +1,214 @@
+"""What holds for every answer, also under Azure Functions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import azure.functions as func
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from shared.domain.models import NewRequest
+from shared.jobs.intake import Intake
+from tests.unit.web.conftest import PATH
+from tests.unit.web.fakes import MemoryStore
+from tests.unit.web.test_bad_input import assert_problem
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+SECRET = "Jane Doe"
+
+
+class Context:
+    """What the host tells of an invocation, as far as the middleware reads it."""
+
+    function_directory = "DocumentRequestApi"
+    function_name = "DocumentRequestApi"
+    invocation_id = "1"
+    thread_local_storage = trace_context = retry_context = None
+
+
+def invoke(
+    app: FastAPI, method: str, path: str, body: bytes = b"", **headers: str
+) -> func.HttpResponse:
+    """Serve a call as the Functions worker does."""
+
+    async def serve() -> func.HttpResponse:
+        middleware = func.AsgiMiddleware(app)
+        assert await middleware.notify_startup()
+        request = func.HttpRequest(
+            method=method,
+            url=f"https://oms.example{path}",
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+            body=body,
+        )
+        response = await middleware.handle_async(request, Context())
+        await middleware.notify_shutdown()
+        return response
+
+    return asyncio.run(serve())
+
+
+@pytest.fixture
+def broken_intake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(_self: Intake, requests: list[NewRequest], **_: Any) -> None:
+        try:
+            raise KeyError(SECRET)
+        except KeyError as error:
+            raise RuntimeError(f"no room for {requests[0].content} of {SECRET}") from error
+
+    monkeypatch.setattr(Intake, "submit", submit)
+
+
+def test_functions_202(app: FastAPI, store: MemoryStore, body: dict[str, Any]) -> None:
+    response = invoke(
+        app,
+        "POST",
+        PATH,
+        json.dumps(body).encode(),
+        content_type="application/json",
+        traceparent=TRACEPARENT,
+    )
+    assert response.status_code == 202
+    assert response.mimetype == "application/json"
+    resource = json.loads(response.get_body())
+    assert response.headers["Location"] == f"{PATH}/{resource['requestId']}"
+    [row] = store.tables.requests.rows.values()
+    assert row.traceparent.startswith(f"00-{TRACE_ID}-")
+    assert row.traceparent != TRACEPARENT
+
+
+def test_functions_422(app: FastAPI) -> None:
+    response = invoke(app, "POST", PATH, b"{}", content_type="application/json")
+    assert response.status_code == 422
+    assert response.mimetype == "application/problem+json"
+    assert json.loads(response.get_body())["code"] == "VALIDATION_ERROR"
+
+
+def test_functions_404(app: FastAPI) -> None:
+    response = invoke(app, "GET", "/nowhere", traceparent=TRACEPARENT)
+    assert response.status_code == 404
+    problem = json.loads(response.get_body())
+    assert (problem["code"], problem["traceId"]) == ("NOT_FOUND", TRACE_ID)
+    assert problem["instance"] == "/nowhere"
+
+
+@pytest.mark.usefixtures("broken_intake")
+def test_functions_500(app: FastAPI, body: dict[str, Any]) -> None:
+    response = invoke(
+        app,
+        "POST",
+        PATH,
+        json.dumps(body).encode(),
+        content_type="application/json",
+        traceparent=TRACEPARENT,
+    )
+    assert response.status_code == 500
+    problem = json.loads(response.get_body())
+    assert (problem["code"], problem["traceId"]) == ("INTERNAL_ERROR", TRACE_ID)
+    assert SECRET not in response.get_body().decode()
+
+
+@pytest.mark.usefixtures("broken_intake")
+def test_an_unexpected_error_is_logged_without_its_text(
+    client: TestClient, body: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        response = client.post(PATH, json=body, headers={"traceparent": TRACEPARENT})
+    assert_problem(response, 500, "INTERNAL_ERROR")
+    [record] = [record for record in caplog.records if record.name.startswith("shared")]
+    fields = vars(record)
+    assert fields["trace.id"] == TRACE_ID
+    assert fields["error.type"] == "RuntimeError from KeyError"
+    assert "in _submit_one" in fields["error.stack_trace"]
+    # The lines of the code are there, what they worked on is not.
+    assert SECRET not in "".join(str(value) for value in fields.values())
+    assert not record.exc_info
+
+
+def test_an_answer_that_broke_off_is_not_completed(app: FastAPI) -> None:
+    async def break_off(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise LookupError
+
+    app.mount("/broken", break_off)
+    with pytest.raises(LookupError):
+        TestClient(app).get("/broken")
+
+
+def test_trace_context(client: TestClient) -> None:
+    continued = client.get("/health/live", headers={"traceparent": TRACEPARENT})
+    assert continued.headers["traceparent"].split("-")[1] == TRACE_ID
+    begun = client.get("/nowhere", headers={"traceparent": "nonsense"})
+    assert begun.headers["traceparent"].split("-")[1] == begun.json()["traceId"]
+
+
+@pytest.mark.parametrize("path", ["/health/live", PATH, "/nowhere", "/openapi.json"])
+def test_headers_of_every_answer(client: TestClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize("path", ["/health/live", PATH, "/nowhere", "/docs"])
+def test_head(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert head.headers["content-length"] == got.headers["content-length"]
+    assert head.content == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", PATH, "GET, HEAD, POST"),
+        ("OPTIONS", PATH, "GET, HEAD, POST"),
+        ("HEAD", f"{PATH}/1/cancel", "POST"),
+        ("DELETE", f"{PATH}/1", "GET, HEAD"),
+        ("GET", f"{PATH}/1/cancel", "POST"),
+        ("POST", "/openapi.json", "GET, HEAD"),
+    ],
+)
+def test_method_not_allowed(client: TestClient, method: str, path: str, allow: str) -> None:
+    response = client.request(method, path)
+    assert response.headers["allow"] == allow
+    if method != "HEAD":
+        assert_problem(response, 405, "METHOD_NOT_ALLOWED")
+    assert response.status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1", f"{PATH}/", "/redoc", "/%00", "/%ED%A0%80", "/docs/oauth2-redirect"]
+)
+def test_unknown_route(client: TestClient, path: str) -> None:
+    assert_problem(client.get(path), 404, "NOT_FOUND")
+
+
+def test_a_body_that_breaks_off(app: FastAPI, store: MemoryStore) -> None:
+    messages = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": PATH,
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert store.is_empty
