@@ -52,6 +52,10 @@ format: $(VENV)/.installed ## format, and repair what the linter can
 	@$(BIN)/ruff check --fix-only
 	@$(BIN)/ruff format
 
+.PHONY: docs
+docs: $(VENV)/.installed ## rewrite what the README takes from the code
+	@$(RUN) local.settings_table
+
 .PHONY: lock
 lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
 	@[ -x $(BIN)/uv ] || $(MAKE) --no-print-directory setup

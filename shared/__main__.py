@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         ("monitor", "one run of the monitoring job"),
     ):
         job = commands.add_parser(name, help=help_text)
-        job.add_argument(
-            "--until-idle", action="store_true", help="repeat until nothing is due"
-        )
+        job.add_argument("--until-idle", action="store_true", help="repeat until nothing is due")
         job.set_defaults(command=_run_job, job=name)
     return parser
 

@@ -77,9 +77,7 @@ def default_clients(settings: Settings, clock: Clock) -> Clients:
     )
 
 
-def compose(
-    settings: Settings, clock: Clock = utc_now, clients: Clients | None = None
-) -> System:
+def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None = None) -> System:
     """Join all parts. Nothing is called and nothing is opened yet."""
     clients = clients or default_clients(settings, clock)
     store = open_store(settings.database_url.get_secret_value())
@@ -141,9 +139,7 @@ def compose(
         runs=runs,
         intake=Intake(store, clients.reference_data, clock, uuid4),
         queries=Queries(store),
-        operations=Operations(
-            store, clients.reference_data, recorder, settings.topic_for, clock
-        ),
+        operations=Operations(store, clients.reference_data, recorder, settings.topic_for, clock),
         processing=processing,
         monitoring=monitoring,
         clock=clock,

@@ -133,8 +133,7 @@ class Settings(DatabaseSettings):
     thunderhead_transaction_data_type: str = Field(
         "application/xml",
         pattern=r"^application/(xml|json)$",
-        description="How the transaction data is written: `application/xml` or "
-        "`application/json`.",
+        description="How the transaction data is written: `application/xml` or `application/json`.",
     )
     thunderhead_lookup_supported: bool = Field(
         True, description="The tenant answers `GET /batches?clientReference=`."

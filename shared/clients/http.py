@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -85,8 +86,8 @@ class HttpClient:
     `timeout_seconds` limits a whole call, from the connection to the last byte of the body
     (see `shared.clients.transport` for name resolution). Certificates are always verified,
     with the bundle that REQUESTS_CA_BUNDLE names or certifi's. Proxies come from the
-    environment, read once per thread. Redirects are returned, not followed; nothing is
-    retried.
+    environment, read once per thread. Redirects are returned, not followed; cookies are
+    not kept; nothing is retried.
     """
 
     def __init__(
@@ -157,6 +158,7 @@ class HttpClient:
             session.trust_env = False
             session.proxies = found["proxies"]
             session.verify = found["verify"]
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
             session.headers["User-Agent"] = self._user_agent
             session.headers["Accept"] = "application/json"
             session.mount("https://", TimedAdapter())

@@ -101,5 +101,3 @@ def chunk(
         size += len(document.text) + 1
     if current:
         yield current
-
-

@@ -17,8 +17,8 @@ from shared.domain.statuses import FailureCategory
 from shared.domain.thunderhead import (
     Accepted,
     CallFailed,
-    Documents,
     DocumentProblem,
+    Documents,
     Duplicate,
     Forbidden,
     Found,
@@ -102,7 +102,9 @@ class Guarantees:
     max_attempts: int
 
 
-def decide(answer: Submission, batch: Batch, documents: tuple[UUID, ...]) -> Decision:
+def decide(  # noqa: PLR0911 - a table, one row a case
+    answer: Submission, batch: Batch, documents: tuple[UUID, ...]
+) -> Decision:
     """Say what an answer to the latest send means.
 
     `documents` are the batch's, in the order they were sent in.
@@ -169,9 +171,7 @@ def next_step(guarantees: Guarantees) -> Resend | Hold | None:
     return Hold("the outcome of a send is unknown and this tenant offers no look-up")
 
 
-def after_lookup(
-    lookup: Lookup, batch: Batch, guarantees: Guarantees, now: datetime
-) -> Decision:
+def after_lookup(lookup: Lookup, batch: Batch, guarantees: Guarantees, now: datetime) -> Decision:
     """Say what a look-up by reference means for a batch in doubt."""
     match lookup:
         case Found(thunderhead_batch_id):

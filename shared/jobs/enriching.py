@@ -17,9 +17,7 @@ from shared.jobs.ports import ReferenceData
 class Enriched:
     """A claim after enrichment. Every request carries the topic of its event."""
 
-    groups: dict[BatchKey, list[DocumentRequest]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    groups: dict[BatchKey, list[DocumentRequest]] = field(default_factory=lambda: defaultdict(list))
     failures: dict[Failure, list[DocumentRequest]] = field(
         default_factory=lambda: defaultdict(list)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from shared.domain.enrichment import ConfigurationRow
@@ -55,8 +55,11 @@ class ReferenceData(Protocol):
 
 
 class Thunderhead(Protocol):
-    """The Thunderhead API. Every call ends within the total time-out; none raises for what
-    the other side answered or failed to answer."""
+    """The Thunderhead API.
+
+    Every call ends within the total time-out; none raises for what the other side answered or
+    failed to answer.
+    """
 
     def submit(self, payload: bytes, traceparent: str) -> Submission:
         """Send a batch once (`POST /batches`)."""
@@ -329,17 +332,28 @@ class Transaction(Protocol):
     """One transaction, by table."""
 
     @property
-    def requests(self) -> Requests: ...
+    def requests(self) -> Requests:
+        """Requests with content, metadata and outputs."""
+
     @property
-    def history(self) -> History: ...
+    def history(self) -> History:
+        """The transitions of requests."""
+
     @property
-    def batches(self) -> Batches: ...
+    def batches(self) -> Batches:
+        """Batches and the vendor's messages."""
+
     @property
-    def outbox(self) -> Outbox: ...
+    def outbox(self) -> Outbox:
+        """Events on their way."""
+
     @property
-    def pauses(self) -> Pauses: ...
+    def pauses(self) -> Pauses:
+        """What is not to be called before when."""
+
     @property
-    def job_runs(self) -> JobRuns: ...
+    def job_runs(self) -> JobRuns:
+        """The jobs' heartbeats."""
 
 
 class Store(Protocol):

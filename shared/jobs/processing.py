@@ -198,9 +198,7 @@ class _ProcessingRun:
         for parcel in parcels:
             self._start(self._submitter.send, parcel)
 
-    def _commit_intents(
-        self, claim: _Claim, enriched: Enriched, parcels: Sequence[Parcel]
-    ) -> None:
+    def _commit_intents(self, claim: _Claim, enriched: Enriched, parcels: Sequence[Parcel]) -> None:
         """Hand the claim to its batches, all or nothing, and end what cannot be submitted.
 
         Raises LeaseLost if another worker has taken over any of it; nothing is written then.
@@ -232,9 +230,7 @@ class _ProcessingRun:
         if not leases.is_short(claim.leased_until):
             return
         claim.leased_until = leases.until()
-        held = self._job.store.write(
-            lambda tx: tx.requests.renew(claim.owner, claim.leased_until)
-        )
+        held = self._job.store.write(lambda tx: tx.requests.renew(claim.owner, claim.leased_until))
         if held != len(claim.requests):
             raise LeaseLost(str(claim.owner))
 

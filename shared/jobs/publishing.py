@@ -44,9 +44,7 @@ class Publishing:
                 return
             self._publish(owner, list(events), run, pauses)
 
-    def _publish(
-        self, owner: UUID, events: list[OutboxEvent], run: Run, pauses: Pauses
-    ) -> None:
+    def _publish(self, owner: UUID, events: list[OutboxEvent], run: Run, pauses: Pauses) -> None:
         results = self.publisher.publish(events)
         published = [event_id for event_id, failure in results.items() if failure is None]
         failures = {event_id: failure for event_id, failure in results.items() if failure}

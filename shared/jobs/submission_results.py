@@ -151,9 +151,7 @@ class SubmissionResults:
 
         return _Change(apply, "held", len(parcel.requests))
 
-    def _waiting(
-        self, parcel: Parcel, due_at: datetime, unknown_since: datetime | None
-    ) -> _Change:
+    def _waiting(self, parcel: Parcel, due_at: datetime, unknown_since: datetime | None) -> _Change:
         now = self.leases.clock()
         return _Change(
             lambda tx: tx.batches.record_wait(parcel.batch, now, due_at, unknown_since),

@@ -43,8 +43,6 @@ class BatchesTable:
     ) -> Sequence[Batch]:
         """Take due batches of a state: intents without a clear answer, or polls."""
         statement = claim(
-            batches,
-            b.batch_id,
             b.state,
             state.value,
             owner=owner,
@@ -118,9 +116,7 @@ class BatchesTable:
 
     def hold(self, batch: Batch, reason: str, now: datetime) -> bool:
         """SUBMITTING or SUBMITTED → HELD; False if no longer ours."""
-        return self._close(
-            batch, batch.state, BatchState.HELD, now, {"hold_reason": reason[:1000]}
-        )
+        return self._close(batch, batch.state, BatchState.HELD, now, {"hold_reason": reason[:1000]})
 
     def record_poll(
         self,

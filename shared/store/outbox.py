@@ -52,8 +52,6 @@ class OutboxTable:
     ) -> Sequence[OutboxEvent]:
         """Take due events."""
         statement = claim(
-            outbox,
-            o.event_id,
             o.state,
             PENDING,
             owner=owner,

@@ -39,9 +39,7 @@ def page(
     return _whole(connection, connection.execute(statement).all())
 
 
-def count_by_status(
-    connection: Connection, where: RequestFilter
-) -> Mapping[RequestStatus, int]:
+def count_by_status(connection: Connection, where: RequestFilter) -> Mapping[RequestStatus, int]:
     """Count requests by status; statuses without any are absent."""
     rows = connection.execute(
         select(r.status, func.count()).where(*_conditions(where)).group_by(r.status)

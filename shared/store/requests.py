@@ -94,8 +94,6 @@ class RequestsTable:
     ) -> Sequence[DocumentRequest]:
         """Take due requests of a status; they are PROCESSING then. With metadata."""
         statement = claim(
-            document_requests,
-            r.request_id,
             r.status,
             status.value,
             owner=owner,
@@ -316,5 +314,3 @@ def _to_row(request: DocumentRequest) -> dict[str, Any]:
         "traceparent": request.traceparent,
         "due_at": first_due(request.received_at, request.priority),
     }
-
-

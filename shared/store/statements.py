@@ -25,8 +25,6 @@ def chunks(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[Sequen
 
 
 def claim(
-    table: Table,
-    key: Column[Any],
     state: Column[Any],
     value: str,
     *,
@@ -36,12 +34,14 @@ def claim(
     limit: int,
     values: dict[str, Any] | None = None,
 ) -> Update:
-    """Build the one statement that takes due rows, oldest due first.
+    """Build the one statement that takes due rows whose state is `value`, oldest due first.
 
     The state is a literal: SQL Server never uses a filtered index for a parameter. It is
     asked for twice, since an engine that ignores the hints would otherwise hand a row out
     twice. The rows come back in any order.
     """
+    table = state.table
+    (key,) = table.primary_key
     is_claimable = state == literal_column(f"'{value}'")
     due = (
         select(key)

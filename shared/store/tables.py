@@ -240,9 +240,7 @@ o = outbox.c
 # outbox.claim
 Index("ix_outbox_pending_due", o.due_at, **_only("state = 'PENDING' AND due_at IS NOT NULL"))
 # The order of a request's events: the next is not written before the last was published.
-Index(
-    "uq_outbox_unpublished_request", o.request_id, unique=True, **_only("published_at IS NULL")
-)
+Index("uq_outbox_unpublished_request", o.request_id, unique=True, **_only("published_at IS NULL"))
 
 pauses = Table(
     "pauses",

@@ -42,9 +42,7 @@ def key_text(length: int) -> TypeEngine[str]:
 
 def word(length: int = 12) -> TypeEngine[str]:
     """Return a short ASCII word of ours, such as a status."""
-    return String(length).with_variant(
-        mssql.VARCHAR(length, collation=_BINARY_COLLATION), "mssql"
-    )
+    return String(length).with_variant(mssql.VARCHAR(length, collation=_BINARY_COLLATION), "mssql")
 
 
 def serial() -> TypeEngine[int]:

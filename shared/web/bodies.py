@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any
 
@@ -114,8 +115,9 @@ def _fields_of(tree: Any) -> dict[str, Any]:
     return tree
 
 
-def _names(model: type[CamelModel]) -> set[str]:
-    return {to_camel(name) for name in model.model_fields}
+@cache
+def _names(model: type[CamelModel]) -> frozenset[str]:
+    return frozenset(to_camel(name) for name in model.model_fields)
 
 
 def _known_fields(fields: dict[str, Any], model: type[CamelModel]) -> dict[str, Any]:
@@ -124,8 +126,8 @@ def _known_fields(fields: dict[str, Any], model: type[CamelModel]) -> dict[str, 
 
 def _unknown_fields(fields: dict[str, Any], model: type[CamelModel]) -> Iterator[Violation]:
     # Not left to pydantic: it would list each of a million unknown fields.
-    unknown = (name for name in fields if name not in _names(model))
-    for name in islice(unknown, MAX_VIOLATIONS):
+    known = _names(model)
+    for name in islice((name for name in fields if name not in known), MAX_VIOLATIONS):
         yield Violation(printable(name), "is not known here")
 
 

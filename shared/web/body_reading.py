@@ -6,7 +6,7 @@ from email.message import Message
 
 from starlette.requests import Request
 
-from shared.web.problems import Problem, Refusal
+from shared.web.problems import Problem, Refusal, payload_too_large
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
@@ -14,12 +14,12 @@ async def read_json_body(request: Request, limit: int) -> bytes:
     _require_json(request)
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
-        raise _too_large(limit)
+        raise Refusal(payload_too_large("The body", limit))
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise _too_large(limit)
+            raise Refusal(payload_too_large("The body", limit))
     return bytes(body)
 
 
@@ -40,7 +40,3 @@ def _require_json(request: Request) -> None:
                 headers={"Accept": "application/json"},
             )
         )
-
-
-def _too_large(limit: int) -> Refusal:
-    return Refusal(Problem(413, "PAYLOAD_TOO_LARGE", f"The body must have at most {limit} bytes."))

@@ -22,23 +22,21 @@ class Call:
     traceparent: str
 
 
-async def services_of(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """Return the services of the application that serves a request."""
     services: Services = request.app.state.services
     return services
 
 
-async def authenticated_call(
-    request: Request, services: Annotated[Services, Depends(services_of)]
-) -> Call:
+async def authenticated_call(request: Request) -> Call:
     """Let a known caller in. Raises NotAuthenticated or NotAuthorized.
 
     Before the body is read: whoever may not call cannot make us hold 16 MiB either. In a
     thread of its own, since keys may have to be fetched.
     """
+    services = services_of(request)
     caller = await run_in_threadpool(services.authenticate, request.headers)
     return Call(request, services, caller, request.state.traceparent)
 
 
 AuthenticatedCall = Annotated[Call, Depends(authenticated_call)]
-AvailableServices = Annotated[Services, Depends(services_of)]

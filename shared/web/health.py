@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -13,7 +13,7 @@ from shared.domain.models import JobRun, Pause
 from shared.domain.timing import rfc3339
 from shared.errors import DatabaseUnavailable
 from shared.web.answers import LiveAnswer, ReadyAnswer
-from shared.web.calls import AvailableServices
+from shared.web.calls import services_of
 from shared.web.openapi import OPEN
 from shared.web.services import Services
 
@@ -42,9 +42,9 @@ async def get_liveness() -> Response:
     },
     openapi_extra=OPEN,
 )
-async def get_readiness(services: AvailableServices) -> Response:
+async def get_readiness(request: Request) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_readiness, services)
+    return await run_in_threadpool(_readiness, services_of(request))
 
 
 def _readiness(services: Services) -> Response:

@@ -36,7 +36,7 @@ class Problem:
             "title": words.capitalize(),
             "status": self.status,
             "detail": self.detail,
-            "instance": quote(request.scope["path"]),
+            "instance": quote(request.scope["path"], errors="replace"),
             "code": self.code,
             "errors": [{"field": error.field, "message": error.message} for error in self.errors],
             "traceId": trace_id_of(request.state.traceparent),
@@ -78,6 +78,11 @@ def malformed_json(where: str, message: str) -> Problem:
         "The body is not JSON as RFC 8259 defines it.",
         (Violation(printable(where), message),),
     )
+
+
+def payload_too_large(what: str, limit: int) -> Problem:
+    """Return the problem of a body, or of one item of it, that is too large."""
+    return Problem(413, "PAYLOAD_TOO_LARGE", f"{what} must have at most {limit} bytes.")
 
 
 REFERENCE_DATA_UNAVAILABLE = Problem(

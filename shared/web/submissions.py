@@ -28,6 +28,7 @@ from shared.web.problems import (
     Problem,
     Refusal,
     malformed_json,
+    payload_too_large,
     validation_error,
 )
 
@@ -91,7 +92,9 @@ def _submit_batch(call: Call, body: bytes) -> Response:
     requests: dict[int, NewRequest] = {}
     for index, item in enumerate(read_items(_parse(body))):
         try:
-            requests[index] = _read(call, item)
+            request = _read(call, item)
+            _limit_size(request, len(body))
+            requests[index] = request
         except Refusal as refusal:
             outcomes[index] = refusal.problem
     if requests:
@@ -121,6 +124,14 @@ def _read(call: Call, tree: Any) -> NewRequest:
             )
         )
     return request
+
+
+def _limit_size(request: NewRequest, size_of_call: int) -> None:
+    """Hold an item to the limit of a single request. Raises Refusal."""
+    if size_of_call <= MAX_REQUEST_BYTES:
+        return
+    if len(strict_json.dumps(request.content).encode()) > MAX_REQUEST_BYTES:
+        raise Refusal(payload_too_large("The content of an item", MAX_REQUEST_BYTES))
 
 
 def _submit(call: Call, requests: list[NewRequest]) -> list[Answer]:

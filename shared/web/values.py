@@ -115,7 +115,7 @@ MetadataValue = Annotated[
 
 
 def metadata_schema(prefix: str = "") -> WithJsonSchema:
-    """Describe metadata, its keys with a prefix; what can name an XML element begins with a letter."""
+    """Describe metadata; a code that can name an XML element begins with a letter."""
     return WithJsonSchema(
         {
             "type": "object",
