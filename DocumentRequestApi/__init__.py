@@ -6,7 +6,7 @@ import asyncio
 
 import azure.functions as func
 
-from shared.asgi import api
+from shared.asgi import api, undecodable_path
 from shared.composition import compose
 from shared.settings import Settings, load_settings
 
@@ -18,7 +18,13 @@ _is_started = False
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Answer one call."""
     await _start_once()
-    return await _middleware.handle_async(req, context)
+    try:
+        return await _middleware.handle_async(req, context)
+    except UnicodeDecodeError:
+        answer = undecodable_path()
+        return func.HttpResponse(
+            answer.body, status_code=answer.status_code, mimetype=answer.media_type
+        )
 
 
 async def _start_once() -> None:

@@ -119,8 +119,9 @@ class AnswerCache(Generic[T]):
             except ReferenceDataInvalid as error:
                 now = self._clock()
                 slot.invalid, slot.retry_at = str(error), now + _INVALID_PAUSE
-                logger.warning("unreadable reference data", extra={"reason": str(error)})
-                self._availability.succeeded(now)  # nonsense, but it does answer
+                logger.warning("reference data is unusable", extra={"reason": str(error)})
+                if not self._availability.state().is_up:  # nonsense does not end an outage
+                    self._availability.failed(now, str(error))
             except Outage as error:
                 self._availability.failed(self._clock(), str(error), error.retry_after)
             else:

@@ -21,6 +21,10 @@ MAX_DEPTH = 64
 """Levels of nesting that a request's content may have; the content object is the first."""
 
 
+_MAX_PATH = 200
+"""Characters of a path that are kept: enough for a reader to find the place."""
+
+
 class MalformedJson(ValueError):
     """The text is no JSON (RFC 8259). `field` is where, as far as that is known."""
 
@@ -71,7 +75,9 @@ def loads(text: bytes) -> Any:
     except RecursionError:
         raise MalformedJson("body", f"nested deeper than {MAX_DEPTH} levels") from None
     if constants:
-        path = next(node.path for node in walk(tree, "") if isinstance(node.value, _NotANumber))
+        # None is left where a repeated key hid it.
+        paths = (node.path for node in walk(tree, "") if isinstance(node.value, _NotANumber))
+        path = next(paths, "")
         raise MalformedJson(path or "body", f"{constants[0].literal} is not a JSON value")
     return tree
 
@@ -102,22 +108,31 @@ class Node(NamedTuple):
 
 
 def walk(value: Any, path: str) -> Iterator[Node]:
-    """Yield every value of a tree in document order. Iterative: depth is no danger."""
-    pending = [Node(path, path, value, 1)]
+    """Yield every value of a tree in document order. Iterative: depth is no danger.
+
+    Lazy, and with bounded paths: one long key above a long array must not cost their product.
+    """
+    pending = [iter((Node(path, path, value, 1),))]
     while pending:
-        node = pending.pop()
+        node = next(pending[-1], None)
+        if node is None:
+            pending.pop()
+            continue
         yield node
-        path, name, value, depth = node
-        if isinstance(value, dict):
-            pending.extend(
-                Node(f"{path}.{key}" if path else key, key, child, depth + 1)
-                for key, child in reversed(value.items())
-            )
-        elif isinstance(value, list):
-            pending.extend(
-                Node(f"{path}[{index}]", name, value[index], depth + 1)
-                for index in range(len(value) - 1, -1, -1)
-            )
+        if isinstance(node.value, dict | list):
+            pending.append(_children(node))
+
+
+def _children(parent: Node) -> Iterator[Node]:
+    path, name, value, depth = parent
+    if len(path) > _MAX_PATH:
+        path = path[:_MAX_PATH] + "…"
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield Node(f"{path}.{key}" if path else key, key, child, depth + 1)
+    else:
+        for index, child in enumerate(value):
+            yield Node(f"{path}[{index}]", name, child, depth + 1)
 
 
 def dumps(value: Any) -> str:

@@ -18,8 +18,6 @@ from shared.web.security import anonymous_caller
 from shared.web.services import Services
 from tests.unit.web.fakes import Clock, FakeReferenceData, MemoryStore
 
-PATH = "/api/v1/document-requests"
-
 
 @pytest.fixture
 def store() -> MemoryStore:

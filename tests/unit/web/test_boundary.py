@@ -9,14 +9,13 @@ from typing import Any
 
 import azure.functions as func
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
 
 from shared.domain.models import NewRequest
 from shared.jobs.intake import Intake
-from tests.unit.web.conftest import PATH
+from tests.unit.web.checks import PATH, assert_problem
 from tests.unit.web.fakes import MemoryStore
-from tests.unit.web.test_bad_input import assert_problem
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -137,7 +136,7 @@ def test_an_answer_that_broke_off_is_not_completed(app: FastAPI) -> None:
 
     app.mount("/broken", break_off)
     with pytest.raises(LookupError):
-        TestClient(app).get("/broken")
+        TestClient(app).get("/broken/off")
 
 
 def test_trace_context(client: TestClient) -> None:
@@ -187,6 +186,16 @@ def test_method_not_allowed(client: TestClient, method: str, path: str, allow: s
 )
 def test_unknown_route(client: TestClient, path: str) -> None:
     assert_problem(client.get(path), 404, "NOT_FOUND")
+
+
+def test_any_error_of_the_framework(app: FastAPI) -> None:
+    def refuse() -> None:
+        raise HTTPException(418, headers={"X-Kind": "teapot"})
+
+    app.add_api_route("/tea", refuse)
+    response = TestClient(app).get("/tea")
+    assert_problem(response, 418, "IM_A_TEAPOT")
+    assert response.headers["x-kind"] == "teapot"
 
 
 def test_a_body_that_breaks_off(app: FastAPI, store: MemoryStore) -> None:

@@ -12,19 +12,22 @@ from fastapi.testclient import TestClient
 from shared.domain.models import Output
 from shared.domain.statuses import RequestStatus
 from shared.web.answers import DocumentRequestAnswer, HistoryAnswer, PageAnswer, SummaryAnswer
-from tests.unit.web.conftest import PATH
+from tests.unit.web.checks import PATH, assert_problem
 from tests.unit.web.fakes import FakeReferenceData, MemoryStore
-from tests.unit.web.test_bad_input import assert_problem
 
 
 @pytest.fixture
 def ids(client: TestClient, body: dict[str, Any]) -> list[str]:
     """Five stored requests, the oldest first; the last two of NOVA."""
-    changes = [{"sourceSystem": "ARCADE" if number < 3 else "NOVA"} for number in range(5)]
     bodies = [
-        body | change | {"requestCorrelationId": f"REQ-{number}", "metadata": {"POLICY_ID": f"{number % 2}"}}
-        for number, change in enumerate(changes)
-    ]  # fmt: skip
+        body
+        | {
+            "sourceSystem": "ARCADE" if number < 3 else "NOVA",
+            "requestCorrelationId": f"REQ-{number}",
+            "metadata": {"POLICY_ID": f"{number % 2}"},
+        }
+        for number in range(5)
+    ]
     return [client.post(PATH, json=one).json()["requestId"] for one in bodies]
 
 

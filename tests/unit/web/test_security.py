@@ -14,8 +14,8 @@ from shared.jobs.queries import Caller
 from shared.web.app import create_app
 from shared.web.security import NotAuthenticated, NotAuthorized
 from shared.web.services import Services
+from tests.unit.web.checks import assert_problem
 from tests.unit.web.fakes import MemoryStore
-from tests.unit.web.test_bad_input import assert_problem
 
 OPEN = {"/health/live", "/health/ready", "/openapi.json", "/docs"}
 
@@ -79,10 +79,6 @@ def test_authentication_sees_the_headers(services: Services) -> None:
 def test_the_body_of_a_stranger_is_not_read(services: Services) -> None:
     def refuse(_headers: Mapping[str, str]) -> Caller:
         raise NotAuthenticated
-
-    def never() -> Iterator[bytes]:
-        raise AssertionError("was read")
-        yield b""
 
     client = TestClient(create_app(replace(services, authenticate=refuse)))
     response = client.post(

@@ -8,9 +8,8 @@ from fastapi.testclient import TestClient
 
 from shared.web.answers import BatchAnswer, DocumentRequestAnswer
 from shared.web.bodies import EXAMPLE
-from tests.unit.web.conftest import PATH
+from tests.unit.web.checks import PATH, assert_problem
 from tests.unit.web.fakes import FakeReferenceData, MemoryStore
-from tests.unit.web.test_bad_input import assert_problem
 
 
 def test_accepts(client: TestClient, store: MemoryStore, body: dict[str, Any]) -> None:
@@ -152,7 +151,19 @@ def test_control_characters_in_content_that_xml_has(
 
 def test_limits_are_inclusive(client: TestClient, body: dict[str, Any]) -> None:
     full = body | {
-        "requestCorrelationId": "\N{PILE OF POO}" * 50,
+        "requestCorrelationId": "😀" * 50,
         "metadata": {"INVOICE_ID": "x" * 255},
     }
     assert client.post(PATH, json=full).status_code == 202
+
+
+def test_an_item_has_the_limit_of_a_single_request(
+    client: TestClient, body: dict[str, Any]
+) -> None:
+    items = [
+        body | {"requestCorrelationId": "fits", "content": {"a": "x" * 1_048_568}},
+        body | {"requestCorrelationId": "does not", "content": {"a": "x" * 1_048_569}},
+    ]
+    answer = client.post(f"{PATH}/batch", json={"items": items}).json()
+    assert [one["status"] for one in answer["items"]] == [202, 413]
+    assert answer["items"][1]["problem"]["code"] == "PAYLOAD_TOO_LARGE"
