@@ -23,7 +23,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
     except UnicodeDecodeError:
         answer = undecodable_path()
         return func.HttpResponse(
-            answer.body, status_code=answer.status_code, mimetype=answer.media_type
+            bytes(answer.body), status_code=answer.status_code, mimetype=answer.media_type
         )
 
 

@@ -15,8 +15,9 @@ from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
 from shared.settings import Settings
 
-_FLUSH_MARGIN_SECONDS = 1.0
-"""What flush may take beyond the delivery time-out, so that librdkafka reports it itself."""
+_FLUSH_MARGIN_SECONDS = 2.0
+"""What flush may take beyond the delivery time-out: librdkafka looks for the messages that
+are past it once per second, and reports them itself."""
 
 _FINAL = frozenset(
     {
@@ -35,7 +36,7 @@ _Results = dict[UUID, PublishFailure | None]
 class KafkaPublisher:
     """Implements `shared.jobs.ports.Publisher`; one per process, safe to share.
 
-    `publish` ends within OMS_EVENTS_TIMEOUT_SECONDS and about a second. The producer is made
+    `publish` ends within OMS_EVENTS_TIMEOUT_SECONDS and two more. The producer is made
     by the first call and kept: the first message of a producer costs half a second more.
     """
 

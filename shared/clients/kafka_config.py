@@ -33,8 +33,10 @@ def producer_config(settings: Settings) -> dict[str, Any]:
         "socket.keepalive.enable": True,
         # A topic that is not there must not hold up the other events of a call for long.
         "topic.metadata.propagation.max.ms": 5_000,
-        # Into our log, not to the standard error stream.
+        # Into our log, not to the standard error stream; and not a line per attempt to connect:
+        # the failures that `publish` returns name the cause.
         "logger": logging.getLogger("librdkafka"),
+        "log_level": 2,
         **_security(settings),
     }
 

@@ -86,7 +86,7 @@ class PublishFailure:
 
     reason: str
     is_final: bool
-    """The broker refused this very message (too large, no such topic): waiting will not help."""
+    """The broker refuses this very message (too large, malformed): waiting will not help."""
 
 
 class Publisher(Protocol):

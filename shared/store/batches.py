@@ -79,7 +79,7 @@ class BatchesTable:
             BatchState.SUBMITTING,
             {
                 "state": BatchState.SUBMITTED.value,
-                "thunderhead_batch_id": thunderhead_batch_id[:100],
+                "thunderhead_batch_id": thunderhead_batch_id,
                 "submitted_at": now,
                 "updated_at": now,
                 "due_at": due_at,
