@@ -86,13 +86,14 @@ class _MonitoringRun:
             lambda tx: tx.batches.claim(BatchState.SUBMITTED, owner, now, until, limit)
         )
         self._run.counts["claimed"] += len(claimed)
+        ids = [batch.batch_id for batch in claimed]
+        documents = job.store.read(lambda tx: tx.requests.submitted_in(ids)) if ids else {}
         for batch in claimed:
-            requests = job.store.read(
-                lambda tx: tx.requests.of_batch(batch.batch_id, RequestStatus.SUBMITTED)  # noqa: B023
+            expected = dict(documents[batch.batch_id])
+            traceparent = next(iter(expected.values()), "")
+            self._pending.add(
+                self._pool.submit(job.poller.poll, batch, list(expected), traceparent)
             )
-            expected = [request.request_id for request in requests]
-            traceparent = requests[0].traceparent if requests else ""
-            self._pending.add(self._pool.submit(job.poller.poll, batch, expected, traceparent))
         return bool(claimed)
 
     def _record_finished(self, at_most: int) -> None:

@@ -5,6 +5,7 @@ Runs on a thread of the pool; it leaves every write (but the renewal of the leas
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from shared.domain import settlement
 from shared.domain.models import Batch
 from shared.domain.settlement import Settlement
 from shared.domain.thunderhead import (
+    IN_PROGRESS,
     BatchReport,
     CallFailed,
     Documents,
@@ -23,6 +25,8 @@ from shared.domain.thunderhead import (
 from shared.errors import LeaseLost
 from shared.jobs.leasing import Leases
 from shared.jobs.ports import Thunderhead
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,20 @@ class _Poll:
             case BatchReport() if settlement.is_ended(report):
                 return self._ended(report)
             case BatchReport():
+                self._warn_of_unknown_status(report)
                 submitted_at = self._batch.submitted_at or self._batch.created_at
                 if settlement.is_overdue(submitted_at, self._leases.clock(), self._deadlines.batch):
                     return self._overdue(report)
                 return Polled(self._batch, report)
+
+    def _warn_of_unknown_status(self, report: BatchReport) -> None:
+        """Say once per batch that the vendor has a word that we do not know."""
+        status = report.vendor_status
+        if status not in IN_PROGRESS and status != self._batch.vendor_status:
+            _logger.warning(
+                "unknown vendor status",
+                extra={"batchId": self._batch.client_reference, "vendorStatus": status},
+            )
 
     def _ended(self, report: BatchReport) -> Polled:
         documents = self._documents()

@@ -191,6 +191,9 @@ class Requests(Protocol):
     def of_batch(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
         """Return the requests of a batch in a status, with metadata, ordered by id."""
 
+    def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:
+        """Return the SUBMITTED requests of batches: ids with their traceparents."""
+
     def move_to_batch(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
         """Hand PROCESSING requests of one batch to another; returns how many moved."""
 

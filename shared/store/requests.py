@@ -211,6 +211,18 @@ class RequestsTable:
         requests = sorted((to_request(row) for row in rows), key=lambda q: q.request_id)
         return request_details.with_metadata(self._connection, requests)
 
+    def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:
+        """Return the SUBMITTED requests of batches: ids with their traceparents."""
+        found: dict[UUID, list[tuple[UUID, str]]] = {batch_id: [] for batch_id in batch_ids}
+        for some in chunks(batch_ids):
+            for row in self._connection.execute(
+                select(r.batch_id, r.request_id, r.traceparent).where(
+                    r.batch_id.in_(some), r.status == RequestStatus.SUBMITTED.value
+                )
+            ):
+                found[row.batch_id].append((row.request_id, row.traceparent))
+        return found
+
     def move_to_batch(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
         """Hand PROCESSING requests of one batch to another; returns how many moved."""
         moved = 0
