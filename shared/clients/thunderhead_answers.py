@@ -82,11 +82,11 @@ def parse_cancel(answer: Response) -> bool:
 
 
 def call_failed(answer: Response, now: datetime) -> CallFailed:
-    """Say that an answer is no verdict. A 4xx was Thunderhead's own; a 5xx may be a gateway's."""
+    """Say that an answer is no verdict on a batch."""
     return CallFailed(
         f"Thunderhead answered {answer.status}",
         parse_retry_after(answer.headers.get("Retry-After"), now),
-        reached=400 <= answer.status < 500,
+        refused=answer.status in (401, 403, 429),
     )
 
 

@@ -158,8 +158,8 @@ class CallFailed:
 
     reason: str
     retry_after: float | None = None
-    reached: bool = False
-    """Thunderhead itself answered (with a refusal), so it is not down."""
+    refused: bool = False
+    """401, 403, 429: Thunderhead refuses us, so the next question would fare no better."""
 
 
 Lookup = Found | NotFound | CallFailed

@@ -113,7 +113,7 @@ class _MonitoringRun:
         failure = polled.failure
         if failure is None:
             self._pauses.end(pausing.THUNDERHEAD)
-        elif failure.reached:  # it refused: the next batch would fare no better
+        elif failure.refused:
             self._pauses.begin(pausing.THUNDERHEAD, failure.reason, failure.retry_after)
         else:
             self._pauses.note_failure(pausing.THUNDERHEAD, failure.reason, failure.retry_after)

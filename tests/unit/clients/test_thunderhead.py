@@ -320,7 +320,7 @@ def test_a_look_up_that_cannot_be_read_is_no_verdict(body: Any) -> None:
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
 def test_a_look_up_that_fails_is_no_verdict(status: int) -> None:
-    assert find(Reply(status)) == CallFailed(f"Thunderhead answered {status}", reached=status < 500)
+    assert find(Reply(status)) == CallFailed(f"Thunderhead answered {status}", refused=status in (401, 403, 429))
 
 
 # --- poll --------------------------------------------------------------------------------
@@ -388,7 +388,7 @@ def test_a_batch_may_not_be_visible() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "reached", "retry_after"),
+    ("reply", "refused", "retry_after"),
     [
         (Reply(401), True, None),
         (Reply(403), True, None),
@@ -403,11 +403,11 @@ def test_a_batch_may_not_be_visible() -> None:
     ],
 )
 def test_a_poll_that_failed_is_no_verdict(
-    reply: Reply, reached: bool, retry_after: float | None
+    reply: Reply, refused: bool, retry_after: float | None
 ) -> None:
     answer = poll(reply)
     assert isinstance(answer, CallFailed)
-    assert (answer.reached, answer.retry_after) == (reached, retry_after)
+    assert (answer.refused, answer.retry_after) == (refused, retry_after)
 
 
 @pytest.mark.parametrize("operation", ["poll", "find", "documents"])
@@ -418,7 +418,7 @@ def test_a_broken_connection_is_no_verdict(operation: str) -> None:
     with misbehaving(script) as server:
         answer = getattr(client(server.url), operation)("7", TRACEPARENT)
     assert isinstance(answer, CallFailed)
-    assert not answer.reached
+    assert not answer.refused
 
 
 # --- documents ---------------------------------------------------------------------------
