@@ -49,7 +49,7 @@ def _default(field: FieldInfo) -> str:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if isinstance(value, StrEnum):
