@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = commands.add_parser("serve", help="serve the Document Request API")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--port", type=_port, default=8000)
     serve.set_defaults(command=_serve)
 
     for name, help_text in (
@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--until-idle", action="store_true", help="repeat until nothing is due")
         job.set_defaults(command=_run_job, job=name)
     return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65_536:
+        raise argparse.ArgumentTypeError("must be between 1 and 65535")
+    return port
 
 
 def _migrate(_options: argparse.Namespace) -> int:

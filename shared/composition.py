@@ -88,6 +88,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
     # An event may be published twice if its lease ends while the broker thinks.
     event_lease = max(settings.lease_seconds, 2 * settings.events_timeout_seconds)
     event_leases = Leases(store, clock, uuid4, event_lease, settings.events_timeout_seconds)
+    polling = PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds)
     visibility = timedelta(seconds=settings.thunderhead_visibility_seconds)
     processing = ProcessingJob(
         store=store,
@@ -110,8 +111,8 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
             visibility=visibility,
             max_attempts=settings.max_attempts,
         ),
+        polling=polling,
         concurrency=settings.http_concurrency,
-        first_poll_seconds=settings.poll_min_seconds,
     )
     monitoring = MonitoringJob(
         store=store,
@@ -130,7 +131,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         leases=leases,
         runs=runs,
         backoff=backoff,
-        polling=PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds),
+        polling=polling,
         concurrency=settings.http_concurrency,
     )
     return System(

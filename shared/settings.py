@@ -51,7 +51,10 @@ class KafkaSecurity(StrEnum):
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # its message repeats parts of the URL
+        raise ValueError("must be an http or https URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http or https URL")
     if parts.username or parts.password:

@@ -13,9 +13,6 @@ MAX_DOCUMENTS = 500
 MAX_BYTES = 10_000_000
 """Thunderhead's limits of one call (contracts, section 3)."""
 
-ENVELOPE_BYTES = 65_536
-"""Room kept for everything in a payload that is not a document."""
-
 
 @dataclass(frozen=True, slots=True)
 class BatchKey:
@@ -76,27 +73,28 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def fits_alone(document: RenderedDocument) -> bool:
+def fits_alone(envelope: Envelope, document: RenderedDocument) -> bool:
     """Tell whether a document is small enough to be submitted at all."""
-    return len(document.text) + ENVELOPE_BYTES <= MAX_BYTES
+    return len(payload(envelope, [])) + len(document.text) <= MAX_BYTES
 
 
 def chunk(
-    documents: Iterable[RenderedDocument], max_documents: int
+    envelope: Envelope, documents: Iterable[RenderedDocument], max_documents: int
 ) -> Iterator[list[RenderedDocument]]:
     """Cut documents into batches within the limits of count and bytes, order kept.
 
-    Every document must fit alone.
+    `envelope` is that of any of the batches: theirs are all of one length. Every document must
+    fit alone.
     """
     current: list[RenderedDocument] = []
-    size = ENVELOPE_BYTES
+    empty = size = len(payload(envelope, []))
     for document in documents:
         if current and (
             len(current) >= min(max_documents, MAX_DOCUMENTS)
             or size + len(document.text) + 1 > MAX_BYTES
         ):
             yield current
-            current, size = [], ENVELOPE_BYTES
+            current, size = [], empty
         current.append(document)
         size += len(document.text) + 1
     if current:

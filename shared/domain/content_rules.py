@@ -18,11 +18,14 @@ from shared.domain import strict_json
 # XML 1.0 (Fifth Edition), production 2, without the lone surrogates that it excludes too.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-MAX_XML_CHARACTERS = 6_000_000
+MAX_XML_BYTES = 6_000_000
 """Size of the generated XML that still fits a Thunderhead call (10 MB) after base64.
 
 Long names in long arrays can make a small JSON body a huge XML document.
 """
+
+MAX_NAME = 1000
+"""Characters of a key. XML sets no limit, its parsers do (libxml2: 50,000)."""
 
 MAX_VIOLATIONS = 50
 """More than this many are not listed one by one."""
@@ -49,7 +52,7 @@ def text_violation(value: str) -> str | None:
 @lru_cache(maxsize=4096)
 def is_xml_name(key: str) -> bool:
     """Tell whether a key can name an XML element (without a namespace prefix)."""
-    if "{" in key or "}" in key:  # lxml reads these as a namespace
+    if len(key) > MAX_NAME or "{" in key or "}" in key:  # lxml reads these as a namespace
         return False
     try:
         etree.Element(key)
@@ -67,18 +70,24 @@ def content_violations(content: Mapping[str, Any], path: str = "content") -> lis
             break
         if depth > strict_json.MAX_DEPTH and isinstance(value, dict | list):
             return [Violation(path, f"nested deeper than {strict_json.MAX_DEPTH} levels")]
-        size += 2 * len(name) + len("<></>")
+        size += 2 * len(name.encode(errors="replace")) + len("<></>")
         if isinstance(value, str):
-            size += len(value)
+            size += _xml_size(value)
             if problem := text_violation(value):
                 found.append(Violation(_printable(where), problem))
         elif isinstance(value, strict_json.Number):
             size += len(value.encoded_json)
         elif isinstance(value, dict):
             found.extend(_key_violations(value, where))
-        if size > MAX_XML_CHARACTERS:
+        if size > MAX_XML_BYTES:
             return [Violation(path, "is too large once written as XML")]
     return found[:MAX_VIOLATIONS]
+
+
+def _xml_size(text: str) -> int:
+    """Return the bytes of a text in UTF-8, once escaped (`&amp;`, `&lt;`, `&#13;`)."""
+    markup = text.count("&") + text.count("<") + text.count(">") + text.count("\r")
+    return len(text.encode(errors="replace")) + 4 * markup
 
 
 def _key_violations(value: dict[str, Any], where: str) -> Iterator[Violation]:

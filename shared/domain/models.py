@@ -112,11 +112,12 @@ class Batch:
     document_count: int
     created_at: datetime
     in_flight: bool = True
-    """A send was prepared and its answer is not recorded (yet)."""
+    """The latest send has no answer: it is under way, went unanswered, or its run died."""
     last_send_at: datetime | None = None
     unknown_since: datetime | None = None
-    """Since when an outcome is unknown; None while every answer was clear."""
+    """When the latest send with unknown outcome was made; None while nothing is in doubt."""
     attempts: int = 0
+    """Sends that went unanswered while Thunderhead otherwise answered."""
     failures: int = 0
     """Waits in a row without a clear answer; drives the backoff."""
     thunderhead_batch_id: str | None = None

@@ -64,10 +64,12 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """The outcome is unknown: find out before anything else."""
+    """It may be that Thunderhead has the batch: find out before anything else."""
 
     reason: str
     retry_after: float | None = None
+    is_answered: bool = False
+    """The latest send was refused; an earlier one is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,9 @@ class Adopt:
 @dataclass(frozen=True, slots=True)
 class Resend:
     """Send the identical bytes under the same reference."""
+
+    clears_doubt: bool = False
+    """Nothing was found when every earlier send must have become visible: none was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ def decide(  # noqa: PLR0911 - a table, one row a case
         case Rejected() | TooLarge() if in_doubt:
             # Thunderhead may hold an earlier send of the same bytes: this answer proves
             # nothing about that one.
-            return Doubt("rejected after a send with unknown outcome")
+            return Doubt("rejected after a send with unknown outcome", is_answered=True)
         case Rejected(problems):
             return _dissolve(problems, documents)
         case TooLarge():
@@ -176,25 +181,32 @@ def after_lookup(lookup: Lookup, batch: Batch, guarantees: Guarantees, now: date
     match lookup:
         case Found(thunderhead_batch_id):
             return Adopt(thunderhead_batch_id)
-        case CallFailed(reason, retry_after):
+        case CallFailed(reason, retry_after, refused=True):
             return Wait(reason, retry_after)
+        case CallFailed(reason, retry_after):
+            return Doubt(reason, retry_after)
         case NotFound():
+            sent_at = batch.unknown_since or batch.created_at
+            is_visible_by_now = now >= sent_at + guarantees.visibility
             if guarantees.reference_unique:
-                return Resend()
-            sent_at = batch.last_send_at or batch.created_at
-            if now < sent_at + guarantees.visibility:
+                return Resend(clears_doubt=is_visible_by_now)
+            if not is_visible_by_now:
                 return Wait("not visible yet", pauses=False)
-            return Hold("no batch with this reference was found; it may have been purged")
+            return Hold("no batch with this reference was found, but one may be on its way")
 
 
 def with_patience(decision: Decision, attempts: int, guarantees: Guarantees) -> Decision:
-    """Turn a resend into a hold once too many sends went unanswered.
+    """Turn a decision to go on into a hold where going on has no end.
 
-    `attempts` counts the sends with unknown outcome while Thunderhead otherwise answered.
+    `attempts` counts the sends that went unanswered while Thunderhead otherwise answered.
     """
-    if isinstance(decision, Resend) and attempts >= guarantees.max_attempts:
-        return Hold(f"the outcome of {attempts} sends is unknown")
-    return decision
+    match decision:
+        case Resend() if attempts >= guarantees.max_attempts:
+            return Hold(f"the outcome of {attempts} sends is unknown")
+        case Doubt(reason, is_answered=True) if not guarantees.lookup_supported:
+            return Hold(f"{reason}, and this tenant offers no look-up")
+        case _:
+            return decision
 
 
 def after_comparison(
@@ -202,7 +214,8 @@ def after_comparison(
 ) -> Decision:
     """Adopt a batch only if it holds exactly our documents."""
     if isinstance(documents, CallFailed):
-        return Wait(documents.reason, documents.retry_after)
+        # It exists, so its send was accepted: never treat it as one that was not.
+        return Doubt(documents.reason, documents.retry_after)
     if set(documents) == {str(request_id) for request_id in expected}:
         return Record(thunderhead_batch_id)
     return Hold(f"Thunderhead's batch {thunderhead_batch_id} holds other documents than ours")

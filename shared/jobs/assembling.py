@@ -55,23 +55,24 @@ class Assembler:
         large to be sent at all. At most one batch's contents are in memory at a time.
         """
         step = min(self.max_documents, batching.MAX_DOCUMENTS)
+        envelope = self._envelope(key, self.leases.clock())
         for start in range(0, len(requests), step):
             some = sorted(requests[start : start + step], key=lambda q: q.request_id)
             by_id = {request.request_id: request for request in some}
             fitting = []
             for document in self._render(some, self.data_type):
-                if batching.fits_alone(document):
+                if batching.fits_alone(envelope, document):
                     fitting.append(document)
                 else:
                     yield by_id[document.request_id]
-            for documents in batching.chunk(fitting, step):
+            for documents in batching.chunk(envelope, fitting, step):
                 members = tuple(by_id[document.request_id] for document in documents)
                 yield self._parcel(key, members, documents, owner)
 
     def again(self, batch: Batch, requests: Sequence[DocumentRequest]) -> Parcel | None:
         """Make the parcel of an intent again; None if it is not the same, byte for byte."""
         documents = list(self._render(requests, batch.transaction_data_type))
-        payload = batching.payload(_envelope(batch), documents)
+        payload = batching.payload(_envelope_of(batch), documents)
         if batching.digest(payload) != batch.payload_digest:
             return None
         return Parcel(batch, tuple(requests), payload)
@@ -103,18 +104,10 @@ class Assembler:
         owner: UUID,
     ) -> Parcel:
         now = self.leases.clock()
-        batch_id = self.leases.new_id()
-        envelope = Envelope(
-            client_reference=str(batch_id),
-            batch_name=_batch_name(now, batch_id),
-            batch_config_id=key.batch_config_id,
-            project_id=self.project_id,
-            transaction_data_type=self.data_type,
-            properties=key.properties,
-        )
+        envelope = self._envelope(key, now)
         payload = batching.payload(envelope, documents)
         batch = Batch(
-            batch_id=batch_id,
+            batch_id=UUID(envelope.client_reference),
             state=BatchState.SUBMITTING,
             version=1,
             batch_name=envelope.batch_name,
@@ -132,13 +125,21 @@ class Assembler:
         )
         return Parcel(batch, requests, payload)
 
+    def _envelope(self, key: BatchKey, now: datetime) -> Envelope:
+        """Return the envelope of a new batch, under a reference of its own."""
+        reference = str(self.leases.new_id())
+        return Envelope(
+            client_reference=reference,
+            # For people who look for it in Thunderhead: when, and how its reference begins.
+            batch_name=f"OMS-{now:%Y%m%dT%H%M%S}-{reference[:8]}",
+            batch_config_id=key.batch_config_id,
+            project_id=self.project_id,
+            transaction_data_type=self.data_type,
+            properties=key.properties,
+        )
 
-def _batch_name(now: datetime, batch_id: UUID) -> str:
-    """Name a batch so that people find it in Thunderhead: when, and the start of its id."""
-    return f"OMS-{now:%Y%m%dT%H%M%S}-{str(batch_id)[:8]}"
 
-
-def _envelope(batch: Batch) -> Envelope:
+def _envelope_of(batch: Batch) -> Envelope:
     return Envelope(
         client_reference=batch.client_reference,
         batch_name=batch.batch_name,

@@ -5,6 +5,7 @@ They are stored, so that the next run (on another machine, perhaps) keeps them t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -31,7 +32,7 @@ class Pauses:
         self._clock = clock
         self._actor = actor
         self._known: dict[str, Pause] = {}
-        self._failures_in_a_row = 0
+        self._failures_in_a_row: Counter[str] = Counter()
 
     def load(self) -> Mapping[str, Pause]:
         """Read the stored pauses; one statement."""
@@ -44,30 +45,41 @@ class Pauses:
         found = (self._known.get(name) for name in names)
         return any(pause and (pause.until is None or pause.until > now) for pause in found)
 
-    def begin(self, name: str, reason: str, retry_after: float | None = None) -> datetime:
+    def begin(self, name: str, reason: str, retry_after: float | None = None) -> datetime | None:
         """Pause something: for its backoff, at least as long as the other side asked for.
 
-        Returns when the pause ends.
+        Answers to calls that were under way together are one failure; none of them ends a
+        pause sooner. Returns when the pause ends, None for one that a person has to end.
         """
         now = self._clock()
         before = self._known.get(name)
-        if before and before.until and before.until > now and not retry_after:
-            return before.until
-        failures = before.failures + 1 if before else 1
+        is_paused = self.in_force(name)
+        if before and before.until is None:
+            return None
+        failures = before.failures + (not is_paused) if before else 1
         until = after(now, self._backoff.seconds(failures, retry_after))
-        pause = Pause(name, before.since if before else now, until, failures, reason, self._actor)
+        if before and before.until and is_paused and before.until >= until:
+            return before.until
+        since = before.since if before else now
+        pause = Pause(name, since, until, failures, reason, self._actor)
         self._known[name] = pause
         self._store.write(lambda tx: tx.pauses.set(pause))
         return until
 
     def note_failure(self, name: str, reason: str, retry_after: float | None = None) -> None:
-        """Count a call without a usable answer; enough in a row begin a pause."""
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= BREAKS_AFTER:
+        """Count a call without a usable answer; enough in a row, or a Retry-After, pause."""
+        self._failures_in_a_row[name] += 1
+        if retry_after is not None or self._failures_in_a_row[name] >= BREAKS_AFTER:
             self.begin(name, reason, retry_after)
 
     def end(self, name: str) -> None:
-        """Close the circuit after a good answer; costs nothing where it was closed."""
-        self._failures_in_a_row = 0
-        if self._known.pop(name, None):
-            self._store.write(lambda tx: tx.pauses.clear(name))
+        """Close the circuit after a good answer; costs nothing where it was closed.
+
+        A pause that is still in force stays: the answer belongs to a call that was under way
+        when somebody was asked to wait.
+        """
+        del self._failures_in_a_row[name]
+        if name in self._known and not self.in_force(name):
+            del self._known[name]
+            now = self._clock()
+            self._store.write(lambda tx: tx.pauses.clear_ended(name, now))

@@ -15,6 +15,7 @@ from shared.domain import settlement
 from shared.domain.models import Batch
 from shared.domain.settlement import Settlement
 from shared.domain.thunderhead import (
+    ENDED_WELL,
     IN_PROGRESS,
     BatchReport,
     CallFailed,
@@ -132,6 +133,8 @@ class _Poll:
         if not self._thunderhead.cancel(self._vendor_id, self._traceparent):
             return Polled(self._batch, failure=CallFailed("the batch could not be cancelled"))
         last = self._read()
+        if isinstance(last, BatchReport) and last.vendor_status in ENDED_WELL:
+            return self._ended(last)  # just in time: nothing was left to cancel
         documents = self._documents()
         if isinstance(documents, CallFailed):
             return Polled(self._batch, failure=documents)

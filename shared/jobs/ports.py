@@ -154,8 +154,8 @@ class Requests(Protocol):
         They are PROCESSING then. Returns them with metadata.
         """
 
-    def renew(self, owner: UUID, leased_until: datetime) -> int:
-        """Extend the lease of what this owner holds; returns how many it still holds."""
+    def renew(self, owner: UUID, request_ids: Sequence[UUID], leased_until: datetime) -> int:
+        """Extend the lease of a claim; returns how many of its requests are still ours."""
 
     def release(
         self, owner: UUID, request_ids: Sequence[UUID], now: datetime, due_at: datetime
@@ -257,10 +257,8 @@ class Batches(Protocol):
     ) -> bool:
         """SUBMITTING → SUBMITTED, first poll at `due_at`."""
 
-    def record_wait(
-        self, batch: Batch, now: datetime, due_at: datetime, unknown_since: datetime | None
-    ) -> bool:
-        """Keep an intent until later."""
+    def record_wait(self, batch: Batch, now: datetime, due_at: datetime) -> bool:
+        """Keep an intent, as it is here, until later."""
 
     def dissolve(self, batch: Batch, now: datetime) -> bool:
         """SUBMITTING → DISSOLVED."""
@@ -317,8 +315,8 @@ class Pauses(Protocol):
     def set(self, pause: Pause) -> None:
         """Store a pause."""
 
-    def clear(self, name: str) -> None:
-        """Forget a pause."""
+    def clear_ended(self, name: str, now: datetime) -> None:
+        """Forget a pause, unless another run has made it longer."""
 
 
 class JobRuns(Protocol):

@@ -17,8 +17,10 @@ from uuid import UUID
 from shared.domain import submission
 from shared.domain.models import Batch, DocumentRequest, Failure
 from shared.domain.retrying import Backoff
+from shared.domain.settlement import PollingBounds
 from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.submission import Guarantees, Resend
+from shared.domain.timing import after
 from shared.errors import LeaseLost, ReferenceDataUnavailable
 from shared.jobs import pausing
 from shared.jobs.assembling import Assembler, Parcel
@@ -54,8 +56,8 @@ class ProcessingJob:
     runs: Runs
     backoff: Backoff
     guarantees: Guarantees
+    polling: PollingBounds
     concurrency: int
-    first_poll_seconds: float
 
     def run(self) -> dict[str, Any]:
         """Do one run: everything that is due, within the budget. Returns its summary.
@@ -100,7 +102,7 @@ class _ProcessingRun:
             job.leases,
             job.backoff,
             job.guarantees,
-            job.first_poll_seconds,
+            job.polling,
             run,
             pauses,
         )
@@ -138,8 +140,8 @@ class _ProcessingRun:
         return bool(claimed)
 
     def _recover(self, batch: Batch) -> None:
-        if batch.in_flight and batch.unknown_since is None:
-            # The run that sent it died before it could record an answer.
+        if batch.in_flight:
+            # It went unanswered, or the run that sent it died before it could record an answer.
             batch = replace(batch, unknown_since=batch.last_send_at)
         requests = self._job.store.read(
             lambda tx: tx.requests.of_batch(batch.batch_id, RequestStatus.PROCESSING)
@@ -183,8 +185,9 @@ class _ProcessingRun:
         try:
             enriched = job.enricher.enrich(claim.requests, lambda: self._keep(claim))
         except ReferenceDataUnavailable as error:
-            until = self._pauses.begin(pausing.REFERENCE_DATA, str(error))
-            self._release(claim, until)
+            self._pauses.begin(pausing.REFERENCE_DATA, str(error))
+            wait = job.backoff.seconds(1)  # the pause may be longer; then nobody claims them
+            self._release(claim, after(job.leases.clock(), wait))
             return
         self._pauses.end(pausing.REFERENCE_DATA)
         parcels: list[Parcel] = []
@@ -230,8 +233,11 @@ class _ProcessingRun:
         if not leases.is_short(claim.leased_until):
             return
         claim.leased_until = leases.until()
-        held = self._job.store.write(lambda tx: tx.requests.renew(claim.owner, claim.leased_until))
-        if held != len(claim.requests):
+        ids = [request.request_id for request in claim.requests]
+        held = self._job.store.write(
+            lambda tx: tx.requests.renew(claim.owner, ids, claim.leased_until)
+        )
+        if held != len(ids):
             raise LeaseLost(str(claim.owner))
 
     def _release(self, claim: _Claim, due_at: datetime) -> None:

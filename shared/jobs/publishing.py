@@ -57,13 +57,14 @@ class Publishing:
         attempts = {event.event_id: event.attempts for event in events}
         now = self.leases.clock()
 
-        def work(tx: Transaction) -> int:
+        def work(tx: Transaction) -> tuple[int, int]:
             marked = tx.outbox.mark_published(owner, published, now)
-            self._record_failures(tx, owner, failures, attempts, now)
-            return marked
+            return marked, self._record_failures(tx, owner, failures, attempts, now)
 
-        run.counts["published"] += self.store.write(work)
-        run.counts["retried"] += len(failures)
+        marked, returned = self.store.write(work)
+        run.counts["published"] += marked
+        run.counts["retried"] += returned
+        run.counts["lost"] += len(events) - marked - returned
 
     def _record_failures(
         self,
@@ -72,13 +73,16 @@ class Publishing:
         failures: dict[UUID, PublishFailure],
         attempts: dict[UUID, int],
         now: datetime,
-    ) -> None:
+    ) -> int:
+        """Set aside what the broker refuses, give back the rest; returns how many were ours."""
+        ours = 0
         by_wait: defaultdict[tuple[int, str], list[UUID]] = defaultdict(list)
         for event_id, failure in failures.items():
             if failure.is_final:
-                tx.outbox.set_aside(owner, [event_id], failure.reason)
+                ours += tx.outbox.set_aside(owner, [event_id], failure.reason)
             else:
                 by_wait[attempts[event_id], failure.reason].append(event_id)
         for (tried, reason), event_ids in by_wait.items():
             due_at = after(now, self.backoff.seconds(tried + 1))
-            tx.outbox.retry_later(owner, event_ids, due_at, reason)
+            ours += tx.outbox.retry_later(owner, event_ids, due_at, reason)
+        return ours

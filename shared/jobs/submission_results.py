@@ -15,6 +15,7 @@ from datetime import datetime
 from shared.domain import submission
 from shared.domain.models import Batch
 from shared.domain.retrying import Backoff
+from shared.domain.settlement import PollingBounds
 from shared.domain.statuses import RequestStatus
 from shared.domain.submission import (
     Decision,
@@ -60,7 +61,7 @@ class SubmissionResults:
     leases: Leases
     backoff: Backoff
     guarantees: Guarantees
-    first_poll_seconds: float
+    polling: PollingBounds
     run: Run
     pauses: Pauses
     thunderhead_answered: bool = False
@@ -91,23 +92,12 @@ class SubmissionResults:
                 return self._submitted(parcel, decision)
             case Dissolve() as decision:
                 return self._dissolved(parcel, decision)
-            case Resend():
-                return self._resend(parcel)
+            case Resend() as decision:
+                return self._resend(parcel, decision)
             case Hold(reason):
                 return self._held(parcel, reason)
-            case Wait(reason, retry_after, pauses):
-                due_at = self._next_try(parcel.batch, retry_after)
-                if pauses:
-                    _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
-                    due_at = max(
-                        due_at, self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
-                    )
-                return self._waiting(parcel, due_at, parcel.batch.unknown_since)
-            case Doubt(reason, retry_after):
-                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
-                due_at = self._next_try(parcel.batch, retry_after)
-                unknown_since = parcel.batch.unknown_since or self.leases.clock()
-                return self._waiting(parcel, due_at, unknown_since)
+            case Wait() | Doubt() as decision:
+                return self._later(outcome, decision)
             case decision:
                 raise AssertionError(f"not a final decision: {decision}")
 
@@ -115,18 +105,14 @@ class SubmissionResults:
         return submission.with_patience(decision, self._attempts(batch), self.guarantees)
 
     def _attempts(self, batch: Batch) -> int:
-        """Count a send in doubt as an attempt, unless all of Thunderhead seems to be down."""
-        counts = batch.unknown_since is not None and self.thunderhead_answered
+        """Count an unanswered send as an attempt, unless all of Thunderhead seems to be down."""
+        counts = batch.in_flight and self.thunderhead_answered
         return batch.attempts + counts
-
-    def _next_try(self, batch: Batch, retry_after: float | None) -> datetime:
-        now = self.leases.clock()
-        return after(now, self.backoff.seconds(batch.failures + 1, retry_after))
 
     def _submitted(self, parcel: Parcel, decision: Record) -> _Change:
         now = self.leases.clock()
         batch = parcel.batch
-        wait = max(self.first_poll_seconds, decision.retry_after or 0.0)
+        wait = self.polling.next_poll(0, decision.retry_after)
 
         def apply(tx: Transaction) -> bool:
             if not tx.batches.record_submitted(
@@ -151,15 +137,31 @@ class SubmissionResults:
 
         return _Change(apply, "held", len(parcel.requests))
 
-    def _waiting(self, parcel: Parcel, due_at: datetime, unknown_since: datetime | None) -> _Change:
+    def _later(self, outcome: Outcome, decision: Wait | Doubt) -> _Change:
+        """Keep an intent open; what is known of its sends is kept with it."""
+        parcel, batch = outcome.parcel, outcome.parcel.batch
         now = self.leases.clock()
+        due_at = after(now, self.backoff.seconds(batch.failures + 1, decision.retry_after))
+        is_unanswered = False
+        match decision:
+            case Wait(reason, retry_after, pauses=True):
+                _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
+                paused_until = self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
+                due_at = max(due_at, paused_until or due_at)
+            case Doubt(reason, retry_after, is_answered=False):
+                is_unanswered = True
+                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
+        if outcome.was_sent:
+            batch = replace(
+                batch,
+                in_flight=is_unanswered,
+                unknown_since=batch.last_send_at if is_unanswered else batch.unknown_since,
+            )
         return _Change(
-            lambda tx: tx.batches.record_wait(parcel.batch, now, due_at, unknown_since),
-            "retried",
-            len(parcel.requests),
+            lambda tx: tx.batches.record_wait(batch, now, due_at), "retried", len(parcel.requests)
         )
 
-    def _resend(self, parcel: Parcel) -> _Change:
+    def _resend(self, parcel: Parcel, decision: Resend) -> _Change:
         """Prepare the identical bytes for another send under the same reference."""
         again = self.assembler.again(parcel.batch, parcel.requests)
         if again is None:
@@ -169,6 +171,7 @@ class SubmissionResults:
             in_flight=True,
             last_send_at=self.leases.clock(),
             leased_until=self.leases.until(),
+            unknown_since=None if decision.clears_doubt else again.batch.unknown_since,
             attempts=self._attempts(parcel.batch),
         )
         return _Change(

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.domain import submission
-from shared.domain.submission import Adopt, Decision, Doubt, Guarantees, Wait
-from shared.domain.thunderhead import CallFailed
+from shared.domain.submission import Adopt, Decision, Guarantees, Wait
+from shared.domain.thunderhead import CallFailed, NotSent, Unknown
 from shared.errors import LeaseLost
 from shared.jobs.assembling import Parcel
 from shared.jobs.leasing import Leases
@@ -26,6 +26,8 @@ class Outcome:
     decision: Decision | None
     thunderhead_answered: bool = False
     """Thunderhead gave a usable answer, so it is not down as a whole."""
+    was_sent: bool = False
+    """A send was attempted: what is decided, is decided of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,14 @@ class Submitter:
     def send(self, parcel: Parcel) -> Outcome:
         """Send a batch whose intent is committed."""
         if self.is_paused():
-            return Outcome(parcel, Wait("submissions are paused", pauses=False))
+            not_now = Wait("submissions are paused", pauses=False)
+            return Outcome(parcel, not_now, was_sent=True)
         try:
             parcel = self._leased(parcel)
             answer = self.thunderhead.submit(parcel.payload, parcel.traceparent)
             decision = submission.decide(answer, parcel.batch, parcel.request_ids)
-            answered = not isinstance(decision, Doubt | Wait)
-            return Outcome(parcel, self._compared(parcel, decision), answered)
+            answered = not isinstance(answer, Unknown | NotSent)
+            return Outcome(parcel, self._compared(parcel, decision), answered, was_sent=True)
         except LeaseLost:
             return Outcome(parcel, None)
 

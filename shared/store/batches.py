@@ -94,17 +94,16 @@ class BatchesTable:
         batch: Batch,
         now: datetime,
         due_at: datetime,
-        unknown_since: datetime | None,
     ) -> bool:
-        """Keep an intent until later; False if no longer ours."""
+        """Keep an intent, as it is here, until later; False if no longer ours."""
         return self._change(
             batch,
             BatchState.SUBMITTING,
             {
                 "due_at": due_at,
                 "updated_at": now,
-                "in_flight": False,
-                "unknown_since": unknown_since,
+                "in_flight": batch.in_flight,
+                "unknown_since": batch.unknown_since,
                 "failures": b.failures + 1,
                 "lease_owner": None,
             },

@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy import create_engine as create_sqlalchemy_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from shared.errors import SettingsError
 
 READ_ONLY = "oms_read_only"
 """Execution option of a connection that will only read."""
@@ -16,11 +19,22 @@ _SQLITE_BUSY_SECONDS = 30
 
 
 def create_engine(url: str) -> Engine:
-    """Make the engine of a database URL; connects lazily.
+    """Make the engine of a database URL; connects lazily. Raises SettingsError.
 
     SQLite: write-ahead log, every commit synced, foreign keys on, and writers that wait for
     their turn at BEGIN instead of failing in the middle.
     """
+    try:
+        engine = _create(url)
+        engine.dialect.create_connect_args(engine.url)
+    except (ArgumentError, ValueError):  # its text may hold the password
+        raise SettingsError("OMS_DATABASE_URL: not a SQLAlchemy URL") from None
+    except ImportError as error:
+        raise SettingsError(f"OMS_DATABASE_URL: the driver cannot be loaded ({error})") from None
+    return engine
+
+
+def _create(url: str) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_sqlalchemy_engine(
             url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
@@ -40,6 +41,6 @@ class PausesTable:
             },
         )
 
-    def clear(self, name: str) -> None:
-        """Forget a pause."""
-        self._connection.execute(delete(pauses).where(pauses.c.name == name))
+    def clear_ended(self, name: str, now: datetime) -> None:
+        """Forget a pause, unless another run has made it longer."""
+        self._connection.execute(delete(pauses).where(pauses.c.name == name, pauses.c.until <= now))

@@ -8,7 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import FailureCategory, Priority, RequestStatus
@@ -95,9 +106,10 @@ def _conditions(where: RequestFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if where.source_systems is not None:
         conditions.append(r.source_system.in_(sorted(where.source_systems)))
-    equals = (
+    equals: tuple[tuple[Column[Any], Any], ...] = (
         (r.source_system, where.source_system),
-        (r.status, where.status.value if where.status else None),
+        # A literal: SQL Server uses a filtered index for nothing else.
+        (r.status, literal_column(f"'{where.status.value}'") if where.status else None),
         (r.document_type, where.document_type),
         (r.document_name, where.document_name),
         (r.request_correlation_id, where.request_correlation_id),

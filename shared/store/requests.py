@@ -110,14 +110,20 @@ class RequestsTable:
         claimed = sorted((to_request(row) for row in rows), key=lambda q: q.received_at)
         return request_details.with_metadata(self._connection, claimed)
 
-    def renew(self, owner: UUID, leased_until: datetime) -> int:
-        """Extend the lease of what this owner holds; returns how many it still holds."""
-        renewed = self._connection.execute(
-            update(document_requests)
-            .where(r.lease_owner == owner, r.status == RequestStatus.PROCESSING.value)
-            .values(due_at=leased_until)
-        )
-        return renewed.rowcount
+    def renew(self, owner: UUID, request_ids: Sequence[UUID], leased_until: datetime) -> int:
+        """Extend the lease of a claim; returns how many of its requests are still ours."""
+        renewed = 0
+        for some in chunks(request_ids):
+            renewed += self._connection.execute(
+                update(document_requests)
+                .where(
+                    r.request_id.in_(some),
+                    r.lease_owner == owner,
+                    r.status == RequestStatus.PROCESSING.value,
+                )
+                .values(due_at=leased_until)
+            ).rowcount
+        return renewed
 
     def release(
         self, owner: UUID, request_ids: Sequence[UUID], now: datetime, due_at: datetime

@@ -10,6 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from shared.store.engine import READ_ONLY
+
 
 def _config(connection: Connection) -> Config:
     config = Config()
@@ -45,7 +47,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def is_migrated(engine: Engine) -> bool:
     """Tell whether the database has a schema of ours, of any revision."""
-    with engine.connect() as connection:
+    with engine.execution_options(**{READ_ONLY: True}).connect() as connection:
         return _revision(connection) is not None
 
 

@@ -163,6 +163,20 @@ def upgrade() -> None:
             batch_op.f("ix_document_requests_batch_id_status"), ["batch_id", "status"], unique=False
         )
         batch_op.create_index(
+            "ix_document_requests_failed",
+            ["received_at", "request_id"],
+            unique=False,
+            mssql_where=sa.text("status = 'FAILED'"),
+            sqlite_where=sa.text("status = 'FAILED'"),
+        )
+        batch_op.create_index(
+            "ix_document_requests_held",
+            ["received_at", "request_id"],
+            unique=False,
+            mssql_where=sa.text("status = 'HELD'"),
+            sqlite_where=sa.text("status = 'HELD'"),
+        )
+        batch_op.create_index(
             "ix_document_requests_processing_due",
             ["due_at"],
             unique=False,
@@ -188,8 +202,8 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_document_requests_status_received_at_request_id"),
-            ["status", "received_at", "request_id"],
+            batch_op.f("ix_document_requests_source_system_status_received_at_request_id"),
+            ["source_system", "status", "received_at", "request_id"],
             unique=False,
         )
 
@@ -335,7 +349,9 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     with op.batch_alter_table("document_requests", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_document_requests_status_received_at_request_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_document_requests_source_system_status_received_at_request_id")
+        )
         batch_op.drop_index(batch_op.f("ix_document_requests_source_system_received_at_request_id"))
         batch_op.drop_index(
             "ix_document_requests_received_due",
@@ -349,6 +365,16 @@ def downgrade() -> None:
             "ix_document_requests_processing_due",
             mssql_where=sa.text("status = 'PROCESSING' AND due_at IS NOT NULL"),
             sqlite_where=sa.text("status = 'PROCESSING' AND due_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_document_requests_held",
+            mssql_where=sa.text("status = 'HELD'"),
+            sqlite_where=sa.text("status = 'HELD'"),
+        )
+        batch_op.drop_index(
+            "ix_document_requests_failed",
+            mssql_where=sa.text("status = 'FAILED'"),
+            sqlite_where=sa.text("status = 'FAILED'"),
         )
         batch_op.drop_index(batch_op.f("ix_document_requests_batch_id_status"))
 
