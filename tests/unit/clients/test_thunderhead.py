@@ -320,7 +320,8 @@ def test_a_look_up_that_cannot_be_read_is_no_verdict(body: Any) -> None:
 
 @pytest.mark.parametrize("status", [401, 404, 429, 500, 503])
 def test_a_look_up_that_fails_is_no_verdict(status: int) -> None:
-    assert find(Reply(status)) == CallFailed(f"Thunderhead answered {status}", refused=status in (401, 403, 429))
+    expected = CallFailed(f"Thunderhead answered {status}", refused=status in (401, 403, 429))
+    assert find(Reply(status)) == expected
 
 
 # --- poll --------------------------------------------------------------------------------

@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import DatabaseSettings, Settings, load_settings
+
+LOCAL = {
+    "OMS_ENVIRONMENT": "local",
+    "OMS_REFERENCE_DATA_BASE_URL": "http://127.0.0.1:1/rd",
+    "OMS_THUNDERHEAD_BASE_URL": "http://127.0.0.1:2/thunderhead/v1",
+    "OMS_THUNDERHEAD_AUTH": "none",
+    "OMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+    "OMS_KAFKA_SECURITY": "plaintext",
+    "OMS_API_AUTH": "none",
+}
+OAUTH2 = LOCAL | {
+    "OMS_THUNDERHEAD_AUTH": "oauth2",
+    "OMS_THUNDERHEAD_CLIENT_ID": "oms",
+    "OMS_THUNDERHEAD_CLIENT_SECRET": "hunter2",
+    "OMS_THUNDERHEAD_TOKEN_URL": "https://login.example/token",
+}
+ELSEWHERE = {"OMS_ENVIRONMENT": "prod", "OMS_DATABASE_URL": "sqlite:///x.db"}
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith("OMS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def load(environment: dict[str, str], kind: Any = Settings) -> Any:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return load_settings(kind)
+
+    return load
+
+
+def without(environment: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in names}
+
+
+# --- the names of the contract --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OMS_ENVIRONMENT",
+        "OMS_DATABASE_URL",
+        "OMS_REFERENCE_DATA_BASE_URL",
+        "OMS_THUNDERHEAD_BASE_URL",
+        "OMS_THUNDERHEAD_AUTH",
+        "OMS_THUNDERHEAD_CLIENT_ID",
+        "OMS_THUNDERHEAD_CLIENT_SECRET",
+        "OMS_THUNDERHEAD_TOKEN_URL",
+        "OMS_THUNDERHEAD_SCOPE",
+        "OMS_THUNDERHEAD_LOOKUP_SUPPORTED",
+        "OMS_THUNDERHEAD_REFERENCE_UNIQUE",
+        "OMS_THUNDERHEAD_VISIBILITY_SECONDS",
+        "OMS_MAX_DOCUMENTS_PER_BATCH",
+        "OMS_EVENTS_TRANSPORT",
+        "OMS_KAFKA_BOOTSTRAP_SERVERS",
+        "OMS_KAFKA_SECURITY",
+        "OMS_EVENTHUB_CONNECTION_STRING",
+        "OMS_EVENTS_TOPIC",
+        "OMS_EVENTS_ALLOWED_TOPICS",
+        "OMS_API_AUTH",
+        "OMS_HTTP_CONCURRENCY",
+        "OMS_HTTP_TIMEOUT_SECONDS",
+        "OMS_LEASE_SECONDS",
+        "OMS_RETRY_BASE_SECONDS",
+        "OMS_RETRY_MAX_SECONDS",
+        "OMS_POLL_MIN_SECONDS",
+        "OMS_POLL_MAX_SECONDS",
+        "OMS_BATCH_DEADLINE_SECONDS",
+        "OMS_REFERENCE_DATA_MAX_STALE_SECONDS",
+        "OMS_MAX_ATTEMPTS",
+        "OMS_RUN_BUDGET_SECONDS",
+    ],
+)
+def test_a_setting_of_the_contract_is_known(name: str) -> None:
+    assert name.removeprefix("OMS_").lower() in Settings.model_fields
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described(name: str) -> None:
+    assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMS_THUNDERHEAD_LOOKUP_SUPPORTED", "false"),
+        ("OMS_THUNDERHEAD_REFERENCE_UNIQUE", "false"),
+        ("OMS_THUNDERHEAD_SCOPE", "batches"),
+        ("OMS_THUNDERHEAD_PROJECT_ID", "4711"),
+        ("OMS_THUNDERHEAD_TRANSACTION_DATA_TYPE", "application/json"),
+        ("OMS_EVENTS_TOPIC", "oms.letters_1"),
+        ("OMS_REFERENCE_DATA_TOKEN", "hunter2"),
+        ("OMS_MAX_DOCUMENTS_PER_BATCH", "7"),
+        ("OMS_HTTP_CONCURRENCY", "3"),
+        ("OMS_MAX_ATTEMPTS", "2"),
+    ],
+)
+def test_a_setting_is_read_from_its_variable(load: Any, name: str, value: str) -> None:
+    before = load(LOCAL).model_dump()
+    after = load({name: value}).model_dump()
+    changed = {field for field in after if after[field] != before[field]}
+    assert changed == {name.removeprefix("OMS_").lower()}
+
+
+SECONDS = [name for name in Settings.model_fields if name.endswith("_seconds")]
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_seconds_may_be_fractions(load: Any, name: str) -> None:
+    value = 120.25 if name == "lease_seconds" else 0.25
+    assert getattr(load(LOCAL | {f"OMS_{name.upper()}": str(value)}), name) == value
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e99", "soon", "1,5"])
+@pytest.mark.parametrize("name", SECONDS)
+def test_seconds_that_are_no_time_are_refused(load: Any, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^OMS_{name.upper()}: "):
+        load(LOCAL | {f"OMS_{name.upper()}": value})
+
+
+# --- defaults -------------------------------------------------------------------------------
+
+
+def test_defaults(load: Any) -> None:
+    settings = load(without(OAUTH2, "OMS_THUNDERHEAD_AUTH"))
+    assert settings.thunderhead_auth == "oauth2"
+    assert settings.thunderhead_lookup_supported is True
+    assert settings.thunderhead_reference_unique is True
+    assert settings.thunderhead_transaction_data_type == "application/xml"
+    assert settings.max_documents_per_batch == 500
+    assert settings.events_transport == "kafka"
+    assert settings.database_url.get_secret_value().startswith("sqlite:")
+
+
+def test_unknown_variables_and_empty_ones_are_ignored(load: Any) -> None:
+    settings = load(LOCAL | {"OMS_NOT_A_SETTING": "x", "OMS_MAX_ATTEMPTS": ""})
+    assert settings.max_attempts == 5
+
+
+def test_settings_are_frozen(load: Any) -> None:
+    settings = load(LOCAL)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.max_attempts = 1
+
+
+def test_an_ending_slash_of_a_url_does_not_count(load: Any) -> None:
+    settings = load(LOCAL | {"OMS_THUNDERHEAD_BASE_URL": "https://gateway.example/thunderhead/v1/"})
+    assert settings.thunderhead_base_url == "https://gateway.example/thunderhead/v1"
+
+
+# --- what stops the start -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OMS_ENVIRONMENT",
+        "OMS_REFERENCE_DATA_BASE_URL",
+        "OMS_THUNDERHEAD_BASE_URL",
+        "OMS_KAFKA_BOOTSTRAP_SERVERS",
+        "OMS_API_AUTH",
+        "OMS_THUNDERHEAD_CLIENT_ID",
+        "OMS_THUNDERHEAD_CLIENT_SECRET",
+        "OMS_THUNDERHEAD_TOKEN_URL",
+    ],
+)
+def test_what_is_required_is_asked_for_by_name(load: Any, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: required$"):
+        load(without(OAUTH2, name))
+
+
+@pytest.mark.parametrize(
+    ("auth", "needed"),
+    [
+        ("oauth2", ["CLIENT_ID", "CLIENT_SECRET", "TOKEN_URL"]),
+        ("oauth1", ["CLIENT_ID", "CLIENT_SECRET"]),
+        ("basic", ["CLIENT_ID", "CLIENT_SECRET"]),
+        ("none", []),
+    ],
+)
+def test_each_kind_of_authentication_needs_its_own(load: Any, auth: str, needed: list[str]) -> None:
+    environment = LOCAL | {"OMS_THUNDERHEAD_AUTH": auth}
+    for name in needed:
+        with pytest.raises(SettingsError, match=f"^OMS_THUNDERHEAD_{name}: required$"):
+            load(environment)
+        environment[f"OMS_THUNDERHEAD_{name}"] = "https://x.example"
+    assert load(environment).thunderhead_auth == auth
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMS_ENVIRONMENT", "my environment"),
+        ("OMS_ENVIRONMENT", "a/b"),
+        ("OMS_DATABASE_URL", "postgresql://x"),
+        ("OMS_DATABASE_URL", "oms.db"),
+        ("OMS_REFERENCE_DATA_BASE_URL", "ftp://x.example"),
+        ("OMS_REFERENCE_DATA_BASE_URL", "x.example/rd"),
+        ("OMS_THUNDERHEAD_BASE_URL", "http://"),
+        ("OMS_THUNDERHEAD_BASE_URL", "http://[::1"),
+        ("OMS_THUNDERHEAD_BASE_URL", "https://oms:hunter2@gateway.example"),
+        ("OMS_THUNDERHEAD_TOKEN_URL", "login"),
+        ("OMS_THUNDERHEAD_AUTH", "kerberos"),
+        ("OMS_THUNDERHEAD_LOOKUP_SUPPORTED", "perhaps"),
+        ("OMS_THUNDERHEAD_TRANSACTION_DATA_TYPE", "text/csv"),
+        ("OMS_MAX_DOCUMENTS_PER_BATCH", "0"),
+        ("OMS_MAX_DOCUMENTS_PER_BATCH", "501"),
+        ("OMS_MAX_DOCUMENTS_PER_BATCH", "1.5"),
+        ("OMS_MAX_ATTEMPTS", "0"),
+        ("OMS_HTTP_CONCURRENCY", "0"),
+        ("OMS_HTTP_CONCURRENCY", "many"),
+        ("OMS_EVENTS_TRANSPORT", "pigeon"),
+        ("OMS_KAFKA_SECURITY", "none"),
+        ("OMS_KAFKA_BOOTSTRAP_SERVERS", "broker"),
+        ("OMS_KAFKA_BOOTSTRAP_SERVERS", "broker:port"),
+        ("OMS_EVENTS_TOPIC", "a topic"),
+        ("OMS_EVENTS_TOPIC", "x" * 250),
+        ("OMS_EVENTS_ALLOWED_TOPICS", "a,b"),
+        ("OMS_EVENTS_ALLOWED_TOPICS", '{"a":1}'),
+        ("OMS_EVENTS_ALLOWED_TOPICS", "[1]"),
+        ("OMS_EVENTS_ALLOWED_TOPICS", '["a b"]'),
+        ("OMS_EVENTS_ALLOWED_TOPICS", '["a\\n"]'),
+        ("OMS_API_AUTH", "anything"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable(
+    load: Any, name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(LOCAL | {name: value})
+    assert re.fullmatch(rf"{name}: .+", str(caught.value))
+    assert value not in str(caught.value).removeprefix(name)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        (ELSEWHERE | {"OMS_KAFKA_SECURITY": "plaintext"}, "OMS_KAFKA_SECURITY"),
+        (ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"}, "OMS_API_AUTH"),
+        ({"OMS_KAFKA_SECURITY": "sas"}, "OMS_EVENTHUB_CONNECTION_STRING"),
+        ({"OMS_LEASE_SECONDS": "59.9", "OMS_HTTP_TIMEOUT_SECONDS": "30"}, "OMS_LEASE_SECONDS"),
+        ({"OMS_HTTP_TIMEOUT_SECONDS": "61"}, "OMS_LEASE_SECONDS"),
+        ({"OMS_POLL_MIN_SECONDS": "9", "OMS_POLL_MAX_SECONDS": "8"}, "OMS_POLL_MIN_SECONDS"),
+        ({"OMS_RETRY_BASE_SECONDS": "9", "OMS_RETRY_MAX_SECONDS": "8"}, "OMS_RETRY_BASE_SECONDS"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(
+    load: Any, environment: dict[str, str], name: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf"\A{name}: .+\Z"):
+        load(LOCAL | environment)
+
+
+def test_the_database_is_required_outside_local(load: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^OMS_DATABASE_URL: required$"):
+        load({"OMS_ENVIRONMENT": "prod"}, DatabaseSettings)
+    assert not load(ELSEWHERE, DatabaseSettings).is_local
+
+
+def test_a_lease_of_twice_a_call_is_enough(load: Any) -> None:
+    pair = {"OMS_LEASE_SECONDS": "60", "OMS_HTTP_TIMEOUT_SECONDS": "30"}
+    assert load(LOCAL | pair).lease_seconds == 60
+
+
+@pytest.mark.parametrize("name", ["OMS_POLL_MAX_SECONDS", "OMS_RETRY_MAX_SECONDS"])
+def test_a_default_never_contradicts_a_chosen_value(load: Any, name: str) -> None:
+    load(LOCAL | {name: "1"})
+
+
+def test_a_migration_needs_no_more_than_the_database(load: Any) -> None:
+    settings = load(
+        {"OMS_ENVIRONMENT": "test", "OMS_DATABASE_URL": "mssql+pyodbc://x"}, DatabaseSettings
+    )
+    assert settings.database_url.get_secret_value() == "mssql+pyodbc://x"
+
+
+# --- secrets --------------------------------------------------------------------------------
+
+SECRETS = {
+    "OMS_DATABASE_URL": "mssql+pyodbc://oms:hunter2@db.example/oms",
+    "OMS_REFERENCE_DATA_TOKEN": "hunter2",
+    "OMS_THUNDERHEAD_CLIENT_SECRET": "hunter2",
+    "OMS_EVENTHUB_CONNECTION_STRING": "Endpoint=sb://x/;SharedAccessKey=hunter2",
+}
+
+
+def test_secrets_are_in_no_text_of_the_settings(load: Any) -> None:
+    settings = load(OAUTH2 | SECRETS)
+    for text in (repr(settings), str(settings), str(settings.model_dump()), f"{settings}"):
+        assert "hunter2" not in text
+    assert "hunter2" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"OMS_DATABASE_URL": "postgresql://oms:hunter2@db.example/oms"},
+        {"OMS_THUNDERHEAD_BASE_URL": "https://oms:hunter2@gateway.example"},
+        {"OMS_THUNDERHEAD_TOKEN_URL": "ldap://hunter2"},
+        {"OMS_MAX_ATTEMPTS": "hunter2"},
+        {"OMS_LEASE_SECONDS": "1"},
+        {"OMS_EVENTS_ALLOWED_TOPICS": "[hunter2"},
+        pytest.param({"OMS_THUNDERHEAD_BASE_URL": "https://oms:hunter2@gateway\u2100.example"}),
+    ],
+)
+def test_secrets_are_in_no_message(load: Any, wrong: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(OAUTH2 | SECRETS | wrong)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__cause__ is None or "hunter2" not in str(caught.value.__cause__)
+
+
+# --- topics ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("configured", "topic"),
+    [
+        ("oms-letters", "oms-letters"),
+        ("oms-other", "oms-document-status"),
+        ("OMS-LETTERS", "oms-document-status"),
+        ("", "oms-document-status"),
+        (None, "oms-document-status"),
+    ],
+)
+def test_a_topic_is_used_only_if_it_is_allowed(
+    load: Any, configured: str | None, topic: str
+) -> None:
+    settings = load(LOCAL | {"OMS_EVENTS_ALLOWED_TOPICS": '["oms-letters"]'})
+    assert settings.topic_for(configured) == topic
