@@ -10,6 +10,8 @@ MAKEFLAGS   += --no-builtin-rules
 PYTHON  ?= python3
 # Test processes (0: all in one).
 WORKERS ?= 2
+# Which Pythons test-functions uses: "3.11 3.13". None: 3.13 if the machine has it, else .venv's.
+PYTHONS ?=
 # More arguments for the command of demo, run, test or lock: make test ARGS="-k intake"
 ARGS    ?=
 
@@ -23,7 +25,7 @@ RUN  := $(BIN)/python -m
 .PHONY: help
 help: ## list the targets
 	@printf 'Usage: make TARGET [PYTHON=python3.12] [WORKERS=2] [ARGS="…"]\n\n'
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.installed ## create or update .venv (the other targets do this by themselves)
@@ -36,9 +38,28 @@ demo: $(VENV)/.installed ## the whole main job on embedded parts, from requests 
 run: $(VENV)/.installed ## the same stack, left running
 	@$(RUN) local run $(ARGS)
 
+# With ARGS it is a round of somebody's choice, which the functions' run would only hold up.
 .PHONY: test
-test: $(VENV)/.installed ## all tests, with coverage
+test: $(VENV)/.installed ## all tests: of the functions first, then the others with coverage
+	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
 	@$(RUN) pytest -n $(WORKERS) --cov $(ARGS)
+
+# Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
+.PHONY: test-functions
+test-functions: $(VENV)/.installed ## the functions in the Functions worker's own runtime
+	@pythons='$(PYTHONS)'; \
+	if [ -z "$$pythons" ] && tests/functions/find-python 3.13 >/dev/null; then \
+		pythons=3.13; \
+	elif [ -z "$$pythons" ]; then \
+		pythons=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "No Python 3.13 here: the functions are tested on that of $(VENV), which is $$pythons."; \
+	fi; \
+	$(MAKE) --no-print-directory $$(printf 'functions-%s ' $$pythons)
+
+# The tests' own conftest.py is all they need; the one above it configures what they do not have.
+functions-%: $(VENV)-functions-%/.installed
+	@echo '== functions on Python $*'
+	@$(VENV)-functions-$*/bin/python -m pytest --confcutdir=tests/functions tests/functions $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.installed ## format, lint, types, import rules
@@ -53,8 +74,9 @@ format: $(VENV)/.installed ## format, and repair what the linter can
 	@$(BIN)/ruff format
 
 .PHONY: docs
-docs: $(VENV)/.installed ## rewrite what the README takes from the code
+docs: $(VENV)/.installed ## rewrite what the README and docs/contracts take from the code
 	@$(RUN) local.settings_table
+	@$(RUN) local.contract_documents
 
 .PHONY: lock
 lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
@@ -68,7 +90,7 @@ lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
 
 .PHONY: clean
 clean: ## remove .venv, caches, reports and local databases
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	@rm -rf $(VENV) $(VENV)-functions-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
 	@rm -f .coverage .coverage.* *.db *.db-shm *.db-wal *.db-journal
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -88,4 +110,23 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
 		/^(Collecting|Processing) / { if (tty) printf "\r\033[K  %3d  %s", ++n, $$2; fflush() } \
 		/^Installing / { printf "%s  installing %d packages\n", tty ? "\r\033[K" : "", NF - 3; fflush() }' \
 		|| { grep -A 20 '^ERROR' $(VENV)/install.log >&2 || tail -n 20 $(VENV)/install.log >&2; exit 1; }
+	@touch $@
+
+# Not a mere step on the way, which make would remove.
+.PRECIOUS: $(VENV)-functions-%/.installed
+
+# The runtime demands Python 3.13, and works on older ones, which are given it all the same.
+$(VENV)-functions-%/.installed: requirements.txt constraints.txt tests/functions/requirements.txt
+	@python=$$(tests/functions/find-python $*) || { \
+		echo "Python $* not found. Install it, or name others: make test-functions PYTHONS=3.11" >&2; exit 1; }; \
+	$(@D)/bin/python -c 'import pip' 2>/dev/null || { rm -rf $(@D); "$$python" -m venv $(@D); }
+	@echo "Setting up $(@D) with $$($(@D)/bin/python -V); this takes half a minute."
+	@install="$(@D)/bin/python -m pip install --disable-pip-version-check --no-input"; \
+	{ $$install -r tests/functions/requirements.txt -c constraints.txt && \
+		if $(@D)/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
+			$$install --no-deps --ignore-requires-python \
+				"$$(grep -o '^azure-functions-runtime-v1==[0-9.]*' tests/functions/requirements.txt)"; \
+		fi; \
+	} >$(@D)/install.log 2>&1 || { \
+		grep -A 20 '^ERROR' $(@D)/install.log >&2 || tail -n 20 $(@D)/install.log >&2; exit 1; }
 	@touch $@

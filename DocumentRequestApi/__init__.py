@@ -23,7 +23,7 @@ async def main(req: func.HttpRequest, context: func.Context) -> func.HttpRespons
     except UnicodeDecodeError:
         answer = undecodable_path()
         return func.HttpResponse(
-            bytes(answer.body), status_code=answer.status_code, mimetype=answer.media_type
+            bytes(answer.body), status_code=answer.status_code, headers=dict(answer.headers)
         )
 
 
@@ -32,5 +32,4 @@ async def _start_once() -> None:
     global _is_started  # noqa: PLW0603
     async with _startup:
         if not _is_started:
-            await _middleware.notify_startup()
-            _is_started = True
+            _is_started = await _middleware.notify_startup()

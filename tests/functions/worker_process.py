@@ -1,0 +1,72 @@
+"""A worker as a process of its own, with one function: `python -m tests.functions.worker_process`.
+
+It is started in advance, without settings, as plans that scale to zero do, and speaks JSON lines.
+In: `{"environment": {…}}`, then `{"pastDue": …}` for every tick. Out: what loading the function
+took and brought in, then the outcome of every tick.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from time import perf_counter
+from typing import Any
+
+
+class _Summaries(logging.Handler):
+    """Keeps the summaries of the runs, which the jobs log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.seen: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "oms"):
+            self.seen.append(record.oms)
+
+
+def main(name: str) -> None:
+    summaries = _Summaries()
+    logging.basicConfig(level=logging.INFO, handlers=[summaries])
+    specialization = _read()
+
+    start = perf_counter()
+    from tests.functions.worker import InvocationFailed, Worker
+
+    with Worker() as worker:
+        worker.specialize(specialization["environment"])
+        ready = perf_counter()
+        function = worker.load(name)
+        loaded = perf_counter()
+        _write(
+            {
+                "workerSeconds": ready - start,
+                "loadSeconds": loaded - ready,
+                "packages": sorted({module.partition(".")[0] for module in sys.modules}),
+                "modules": len(sys.modules),
+            }
+        )
+        while tick := _read():
+            error = None
+            summaries.seen.clear()
+            try:
+                function.tick(past_due=tick["pastDue"])
+            except InvocationFailed as failure:
+                error = str(failure)
+            _write({"error": error, "summaries": summaries.seen})
+
+
+def _read() -> dict[str, Any]:
+    """Return the next message; an empty one at the end of the input."""
+    message: dict[str, Any] = json.loads(sys.stdin.readline() or "{}")
+    return message
+
+
+def _write(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
