@@ -59,11 +59,14 @@ def _http_url(value: str) -> str:
         raise ValueError("must be an http or https URL")
     if parts.username or parts.password:
         raise ValueError("must not carry credentials")
+    if parts.query or parts.fragment:
+        raise ValueError("must be a base: no query, no fragment")
     return value.rstrip("/")
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 
 
 class DatabaseSettings(BaseSettings):
@@ -109,7 +112,7 @@ class Settings(DatabaseSettings):
     reference_data_token: SecretStr | None = Field(
         None, description="Bearer token for the Reference Data API, where it wants one."
     )
-    reference_data_max_stale_seconds: Seconds = Field(
+    reference_data_max_stale_seconds: SecondsOrNone = Field(
         86_400,
         description="How old a cached answer may be that is used while the Reference Data API "
         "is out.",
@@ -146,7 +149,7 @@ class Settings(DatabaseSettings):
         description="The tenant refuses a second batch with the same client reference. Only "
         "then may a submission with unknown outcome be sent again.",
     )
-    thunderhead_visibility_seconds: Seconds = Field(
+    thunderhead_visibility_seconds: SecondsOrNone = Field(
         300, description="How long an accepted batch may take to be found by its reference."
     )
     max_documents_per_batch: int = Field(
@@ -164,7 +167,7 @@ class Settings(DatabaseSettings):
         description="Time a submitted batch has; then it is cancelled and what is not done "
         "FAILS (TIMEOUT).",
     )
-    pending_grace_seconds: Seconds = Field(
+    pending_grace_seconds: SecondsOrNone = Field(
         600,
         description="How long documents may stay PENDING after their batch has ended before "
         "they are settled without an answer.",

@@ -49,10 +49,14 @@ def text_violation(value: str) -> str | None:
     return f"contains {kind} (U+{character:04X}) at position {found.start()}"
 
 
-@lru_cache(maxsize=4096)
 def is_xml_name(key: str) -> bool:
     """Tell whether a key can name an XML element (without a namespace prefix)."""
-    if len(key) > MAX_NAME or "{" in key or "}" in key:  # lxml reads these as a namespace
+    return len(key) <= MAX_NAME and _is_xml_name(key)
+
+
+@lru_cache(maxsize=4096)
+def _is_xml_name(key: str) -> bool:
+    if "{" in key or "}" in key:  # lxml reads these as a namespace
         return False
     try:
         etree.Element(key)

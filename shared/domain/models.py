@@ -115,7 +115,7 @@ class Batch:
     """The latest send has no answer: it is under way, went unanswered, or its run died."""
     last_send_at: datetime | None = None
     unknown_since: datetime | None = None
-    """When the latest send with unknown outcome was made; None while nothing is in doubt."""
+    """By when the latest send with unknown outcome was over; None while nothing is in doubt."""
     attempts: int = 0
     """Sends that went unanswered while Thunderhead otherwise answered."""
     failures: int = 0

@@ -59,7 +59,9 @@ class Wait:
     reason: str
     retry_after: float | None = None
     pauses: bool = True
-    """Nobody submits until the wait is over."""
+    """Nobody calls Thunderhead until the wait is over."""
+    is_forbidden: bool = False
+    """Only submissions are refused: they stop for the rest of the run, polls go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Guarantees:
     max_attempts: int
 
 
-def decide(  # noqa: PLR0911 - a table, one row a case
+def decide(  # noqa: C901, PLR0911 - a table, one row a case
     answer: Submission, batch: Batch, documents: tuple[UUID, ...]
 ) -> Decision:
     """Say what an answer to the latest send means.
@@ -126,8 +128,10 @@ def decide(  # noqa: PLR0911 - a table, one row a case
             return Hold(reason)
         case Throttled(retry_after):
             return Wait("Thunderhead asked to wait (429)", retry_after)
-        case NotSent(reason) | Forbidden(reason):
+        case NotSent(reason):
             return Wait(reason)
+        case Forbidden(reason):
+            return Wait(reason, is_forbidden=True)
         case Rejected() | TooLarge() if in_doubt:
             # Thunderhead may hold an earlier send of the same bytes: this answer proves
             # nothing about that one.
@@ -186,13 +190,18 @@ def after_lookup(lookup: Lookup, batch: Batch, guarantees: Guarantees, now: date
         case CallFailed(reason, retry_after):
             return Doubt(reason, retry_after)
         case NotFound():
-            sent_at = batch.unknown_since or batch.created_at
-            is_visible_by_now = now >= sent_at + guarantees.visibility
+            visible = is_visible_by_now(batch, guarantees, now)
             if guarantees.reference_unique:
-                return Resend(clears_doubt=is_visible_by_now)
-            if not is_visible_by_now:
+                return Resend(clears_doubt=visible)
+            if not visible:
                 return Wait("not visible yet", pauses=False)
             return Hold("no batch with this reference was found, but one may be on its way")
+
+
+def is_visible_by_now(batch: Batch, guarantees: Guarantees, now: datetime) -> bool:
+    """Tell whether everything that was sent must have become visible."""
+    sent_at = batch.unknown_since or batch.last_send_at or batch.created_at
+    return now >= sent_at + guarantees.visibility
 
 
 def with_patience(decision: Decision, attempts: int, guarantees: Guarantees) -> Decision:
@@ -210,12 +219,22 @@ def with_patience(decision: Decision, attempts: int, guarantees: Guarantees) -> 
 
 
 def after_comparison(
-    documents: Documents, expected: Collection[UUID], thunderhead_batch_id: str
+    documents: Documents,
+    expected: Collection[UUID],
+    thunderhead_batch_id: str,
+    *,
+    is_visible_by_now: bool,
 ) -> Decision:
-    """Adopt a batch only if it holds exactly our documents."""
+    """Adopt a batch only if it holds exactly our documents.
+
+    Some of them missing says nothing before everything sent must be visible.
+    """
     if isinstance(documents, CallFailed):
         # It exists, so its send was accepted: never treat it as one that was not.
         return Doubt(documents.reason, documents.retry_after)
-    if set(documents) == {str(request_id) for request_id in expected}:
+    ours = {str(request_id) for request_id in expected}
+    if set(documents) == ours:
         return Record(thunderhead_batch_id)
+    if set(documents) < ours and not is_visible_by_now:
+        return Doubt("not all documents are visible yet")
     return Hold(f"Thunderhead's batch {thunderhead_batch_id} holds other documents than ours")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.domain.events import terminal_event
 from shared.domain.models import DocumentRequest, HistoryEntry
-from shared.domain.statuses import RequestStatus
+from shared.domain.statuses import RequestStatus, can_become
 from shared.jobs.ports import Transaction
 
 
@@ -35,6 +35,9 @@ class Recorder:
         run_id: UUID | None = None,
     ) -> None:
         """Append the history of a transition, and the event of a terminal one."""
+        for request in requests:
+            if not can_become(before, request.status):
+                raise AssertionError(f"{before} does not become {request.status}")
         if not requests:
             return
         tx.history.add(

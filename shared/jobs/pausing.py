@@ -33,6 +33,7 @@ class Pauses:
         self._actor = actor
         self._known: dict[str, Pause] = {}
         self._failures_in_a_row: Counter[str] = Counter()
+        self._kept: set[str] = set()
 
     def load(self) -> Mapping[str, Pause]:
         """Read the stored pauses; one statement."""
@@ -41,6 +42,8 @@ class Pauses:
 
     def in_force(self, *names: str) -> bool:
         """Tell whether any of these is paused now."""
+        if not self._kept.isdisjoint(names):
+            return True
         now = self._clock()
         found = (self._known.get(name) for name in names)
         return any(pause and (pause.until is None or pause.until > now) for pause in found)
@@ -65,6 +68,10 @@ class Pauses:
         self._known[name] = pause
         self._store.write(lambda tx: tx.pauses.set(pause))
         return until
+
+    def keep_for_this_run(self, name: str) -> None:
+        """Let a pause last for the rest of this run, however short it is."""
+        self._kept.add(name)
 
     def note_failure(self, name: str, reason: str, retry_after: float | None = None) -> None:
         """Count a call without a usable answer; enough in a row, or a Retry-After, pause."""

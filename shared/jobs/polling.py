@@ -15,6 +15,7 @@ from shared.domain import settlement
 from shared.domain.models import Batch
 from shared.domain.settlement import Settlement
 from shared.domain.thunderhead import (
+    ENDED_BADLY,
     ENDED_WELL,
     IN_PROGRESS,
     BatchReport,
@@ -28,6 +29,8 @@ from shared.jobs.leasing import Leases
 from shared.jobs.ports import Thunderhead
 
 _logger = logging.getLogger(__name__)
+
+_ENDED_BY_ITSELF = (ENDED_WELL | ENDED_BADLY) - {"STOPPED", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class _Poll:
         if not self._thunderhead.cancel(self._vendor_id, self._traceparent):
             return Polled(self._batch, failure=CallFailed("the batch could not be cancelled"))
         last = self._read()
-        if isinstance(last, BatchReport) and last.vendor_status in ENDED_WELL:
+        if isinstance(last, BatchReport) and last.vendor_status in _ENDED_BY_ITSELF:
             return self._ended(last)  # just in time: nothing was left to cancel
         documents = self._documents()
         if isinstance(documents, CallFailed):

@@ -140,9 +140,9 @@ class _ProcessingRun:
         return bool(claimed)
 
     def _recover(self, batch: Batch) -> None:
-        if batch.in_flight:
-            # It went unanswered, or the run that sent it died before it could record an answer.
-            batch = replace(batch, unknown_since=batch.last_send_at)
+        if _sender_died(batch):
+            # Its send was over before its lease was, and that has ended by now.
+            batch = replace(batch, unknown_since=self._job.leases.clock())
         requests = self._job.store.read(
             lambda tx: tx.requests.of_batch(batch.batch_id, RequestStatus.PROCESSING)
         )
@@ -286,6 +286,12 @@ class _ProcessingRun:
     def _follow_up(self, outcomes: Sequence[Outcome]) -> None:
         for parcel in self._results.record(outcomes):
             self._start(self._submitter.send, parcel)
+
+
+def _sender_died(batch: Batch) -> bool:
+    """Tell whether nobody recorded what became of the latest send."""
+    sent_at = batch.last_send_at or batch.created_at
+    return batch.in_flight and (batch.unknown_since is None or batch.unknown_since < sent_at)
 
 
 def _by_topic(requests: Iterable[DocumentRequest]) -> Iterable[tuple[str, list[UUID]]]:

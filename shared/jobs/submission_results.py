@@ -87,6 +87,7 @@ class SubmissionResults:
         if outcome.thunderhead_answered:
             self.thunderhead_answered = True
             self.pauses.end(pausing.THUNDERHEAD)
+            self.pauses.end(pausing.SUBMISSIONS)
         match self._with_patience(outcome.decision, parcel.batch):
             case Record() as decision:
                 return self._submitted(parcel, decision)
@@ -144,6 +145,11 @@ class SubmissionResults:
         due_at = after(now, self.backoff.seconds(batch.failures + 1, decision.retry_after))
         is_unanswered = False
         match decision:
+            case Wait(reason, retry_after, is_forbidden=True):
+                _logger.error("Thunderhead refuses our submissions", extra={"reason": reason})
+                paused_until = self.pauses.begin(pausing.SUBMISSIONS, reason, retry_after)
+                self.pauses.keep_for_this_run(pausing.SUBMISSIONS)
+                due_at = max(due_at, paused_until or due_at)
             case Wait(reason, retry_after, pauses=True):
                 _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
                 paused_until = self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
@@ -155,7 +161,7 @@ class SubmissionResults:
             batch = replace(
                 batch,
                 in_flight=is_unanswered,
-                unknown_since=batch.last_send_at if is_unanswered else batch.unknown_since,
+                unknown_since=now if is_unanswered else batch.unknown_since,
             )
         return _Change(
             lambda tx: tx.batches.record_wait(batch, now, due_at), "retried", len(parcel.requests)

@@ -75,7 +75,12 @@ class Submitter:
         self._leased(parcel)
         documents = self.thunderhead.documents(decision.thunderhead_batch_id, parcel.traceparent)
         return submission.after_comparison(
-            documents, parcel.request_ids, decision.thunderhead_batch_id
+            documents,
+            parcel.request_ids,
+            decision.thunderhead_batch_id,
+            is_visible_by_now=submission.is_visible_by_now(
+                parcel.batch, self.guarantees, self.leases.clock()
+            ),
         )
 
     def _leased(self, parcel: Parcel) -> Parcel:

@@ -127,7 +127,24 @@ def test_seconds_may_be_fractions(load: Any, name: str) -> None:
     assert getattr(load(LOCAL | {f"OMS_{name.upper()}": str(value)}), name) == value
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e99", "soon", "1,5"])
+MAY_BE_NONE = {
+    "reference_data_max_stale_seconds",
+    "thunderhead_visibility_seconds",
+    "pending_grace_seconds",
+}
+
+
+@pytest.mark.parametrize("name", SECONDS)
+def test_no_time_at_all_is_a_choice_only_where_it_means_something(load: Any, name: str) -> None:
+    values = LOCAL | {f"OMS_{name.upper()}": "0"}
+    if name in MAY_BE_NONE:
+        assert getattr(load(values), name) == 0
+    else:
+        with pytest.raises(SettingsError, match=f"^OMS_{name.upper()}: "):
+            load(values)
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e99", "soon", "1,5"])
 @pytest.mark.parametrize("name", SECONDS)
 def test_seconds_that_are_no_time_are_refused(load: Any, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^OMS_{name.upper()}: "):

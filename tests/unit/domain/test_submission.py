@@ -71,7 +71,7 @@ def problem(request_id: UUID | str | None, code: str = "BAD") -> DocumentProblem
         (Unknown("503", 120.0), Doubt("503", 120.0)),
         (Unexpected("409"), Hold("409")),
         (NotSent("connection refused"), Wait("connection refused")),
-        (Forbidden("403"), Wait("403")),
+        (Forbidden("403"), Wait("403", is_forbidden=True)),
     ],
 )
 def test_an_answer_means_the_same_with_and_without_doubt(
@@ -346,7 +346,8 @@ def reports(*references: object) -> dict[str, DocumentReport]:
 
 
 def test_a_batch_with_exactly_our_documents_is_ours() -> None:
-    assert after_comparison(reports(*FOUR[::-1]), FOUR, "76647") == Record("76647")
+    found = reports(*FOUR[::-1])
+    assert after_comparison(found, FOUR, "76647", is_visible_by_now=False) == Record("76647")
 
 
 @pytest.mark.parametrize(
@@ -355,9 +356,22 @@ def test_a_batch_with_exactly_our_documents_is_ours() -> None:
     ids=["none", "fewer", "more", "others"],
 )
 def test_a_batch_with_other_documents_is_held(found: dict[str, DocumentReport]) -> None:
-    assert isinstance(after_comparison(found, FOUR, "76647"), Hold)
+    assert isinstance(after_comparison(found, FOUR, "76647", is_visible_by_now=True), Hold)
+
+
+@pytest.mark.parametrize("found", [reports(), reports(*FOUR[:3])], ids=["none", "fewer"])
+def test_documents_may_take_a_while_to_be_visible(found: dict[str, DocumentReport]) -> None:
+    decision = after_comparison(found, FOUR, "76647", is_visible_by_now=False)
+    assert isinstance(decision, Doubt)
+
+
+@pytest.mark.parametrize("found", [reports(*FOUR, UUID(int=99)), reports("a", "b", "c", "d")])
+def test_documents_of_others_are_never_ours(found: dict[str, DocumentReport]) -> None:
+    assert isinstance(after_comparison(found, FOUR, "76647", is_visible_by_now=False), Hold)
 
 
 def test_documents_that_could_not_be_read_say_nothing() -> None:
     """The batch exists, so the doubt stays: it must not count as not accepted."""
-    assert after_comparison(CallFailed("503", 5.0), FOUR, "76647") == Doubt("503", 5.0)
+    failed = CallFailed("503", 5.0)
+    decision = after_comparison(failed, FOUR, "76647", is_visible_by_now=True)
+    assert decision == Doubt("503", 5.0)
