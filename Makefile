@@ -90,7 +90,8 @@ lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
 
 .PHONY: clean
 clean: ## remove .venv, caches, reports and local databases
-	@rm -rf $(VENV) $(VENV)-functions-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	@rm -rf $(VENV) $(VENV)-functions-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov \
+		tests/contracts/asyncapi/node_modules
 	@rm -f .coverage .coverage.* *.db *.db-shm *.db-wal *.db-journal
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -104,7 +104,9 @@ def _problems(body: dict[str, Any]) -> Iterator[DocumentProblem]:
     for error in list(lenient.objects(body.get("errors"))) or [body]:
         yield DocumentProblem(
             lenient.text(error.get("documentReference"), lenient.MAX_ID),
-            lenient.text(error.get("code"), lenient.MAX_ID) or "REJECTED",
+            lenient.text(error.get("code"), lenient.MAX_ID)
+            or lenient.text(body.get("code"), lenient.MAX_ID)
+            or "REJECTED",
             lenient.text(error.get("message"))
             or lenient.text(error.get("detail"))
             or "Thunderhead refused it.",

@@ -1,0 +1,1 @@
+"""Hold docs/contracts to the code, and the code to docs/contracts."""
