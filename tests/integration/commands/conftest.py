@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from local import reference_data
+from local.broker import MockBroker
+from local.serving import ServerThread
+from local.thunderhead import ThunderheadOptions, create_app
+from tests.integration.commands.processes import Environment
+from tests.integration.commands.stack import Stack, StackStarter
+from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
+
+
+@pytest.fixture
+def start(database_url: str) -> Iterator[StackStarter]:
+    """Starts the peers, in real time; options are those of the Thunderhead simulator."""
+    with ExitStack() as stack:
+
+        def starter(**options: Any) -> Stack:
+            values = {"generation_seconds": (0.2, 0.2), **options}
+            app = create_app(ThunderheadOptions(**values))
+            thunderhead = stack.enter_context(ServerThread(app))
+            codes = stack.enter_context(ServerThread(reference_data.create_app()))
+            broker = stack.enter_context(MockBroker([TOPIC, POLICY_TOPIC]))
+            return Stack(thunderhead, broker, database_url, codes)
+
+        yield starter
+
+
+@pytest.fixture
+def environment(database_url: str) -> Environment:
+    """All settings that are required; nobody listens at these addresses."""
+    return {
+        "OMS_ENVIRONMENT": "local",
+        "OMS_DATABASE_URL": database_url,
+        "OMS_REFERENCE_DATA_BASE_URL": "http://127.0.0.1:9",
+        "OMS_THUNDERHEAD_BASE_URL": "http://127.0.0.1:9/thunderhead/v1",
+        "OMS_THUNDERHEAD_AUTH": "none",
+        "OMS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "OMS_KAFKA_SECURITY": "plaintext",
+        "OMS_API_AUTH": "none",
+    }

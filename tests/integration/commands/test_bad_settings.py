@@ -1,0 +1,98 @@
+"""A wrong setting stops the start: exit code 2, and one line that names the variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.commands.processes import Environment, complaint_of, run
+
+COMMANDS = ("serve", "process", "monitor")
+REQUIRED = (
+    "OMS_ENVIRONMENT",
+    "OMS_REFERENCE_DATA_BASE_URL",
+    "OMS_THUNDERHEAD_BASE_URL",
+    "OMS_KAFKA_BOOTSTRAP_SERVERS",
+    "OMS_API_AUTH",
+)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_setting_is_named(environment: Environment, name: str) -> None:
+    del environment[name]
+    assert complaint_of(run(environment, "process")) == f"{name}: required"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_it_the_same_way(environment: Environment, command: str) -> None:
+    environment["OMS_MAX_ATTEMPTS"] = "many"
+    assert complaint_of(run(environment, command)).startswith("OMS_MAX_ATTEMPTS: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMS_LEASE_SECONDS", "1"),
+        ("OMS_EVENTS_ALLOWED_TOPICS", "not JSON"),
+        ("OMS_THUNDERHEAD_BASE_URL", "ftp://x"),
+        ("OMS_ENVIRONMENT", "Not A Name"),
+        ("OMS_DATABASE_URL", "postgresql://x"),
+        ("OMS_DATABASE_URL", "sqlite:"),
+        ("OMS_DATABASE_URL", "sqlite:no-slashes"),
+        ("OMS_DATABASE_URL", "sqlite://host/path"),
+        ("OMS_DATABASE_URL", "sqlite+nothing:///x.db"),
+        ("OMS_DATABASE_URL", "mssql+pyodbc://host:port/x"),
+    ],
+)
+def test_a_wrong_setting_is_named(environment: Environment, name: str, value: str) -> None:
+    environment[name] = value
+    assert complaint_of(run(environment, "process")).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("command", ["migrate", "process"])
+def test_a_database_without_a_default_is_required_outside_local(
+    environment: Environment, command: str
+) -> None:
+    environment |= {"OMS_ENVIRONMENT": "test", "OMS_DATABASE_URL": ""}
+    assert complaint_of(run(environment, command)) == "OMS_DATABASE_URL: required"
+
+
+@pytest.mark.parametrize("command", ["migrate", *COMMANDS])
+def test_a_database_that_cannot_be_opened_is_named(
+    environment: Environment, command: str, tmp_path: Path
+) -> None:
+    environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}"
+    assert complaint_of(run(environment, command)).startswith("OMS_DATABASE_URL: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_without_schema_says_what_to_do(
+    environment: Environment, command: str, tmp_path: Path
+) -> None:
+    environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}/empty.db"
+    complaint = complaint_of(run(environment, command))
+    assert "python -m shared migrate" in complaint
+
+
+def test_a_file_that_is_no_database_is_named(environment: Environment, tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("this is no database, whatever its name says\n" * 50)
+    environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}/text.db"
+    assert complaint_of(run(environment, "migrate")).startswith("OMS_DATABASE_URL: ")
+
+
+def test_secrets_are_not_in_the_complaint(environment: Environment) -> None:
+    environment["OMS_DATABASE_URL"] = "mysql://user:very-secret@host/x"
+    assert "very-secret" not in complaint_of(run(environment, "process"))
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_a_usage_error(environment: Environment, port: str) -> None:
+    finished = run(environment, "serve", f"--port={port}")
+    assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
+
+
+def test_without_authentication_only_loopback_is_served(environment: Environment) -> None:
+    complaint = complaint_of(run(environment, "serve", "--host", "0.0.0.0"))
+    assert complaint.startswith("OMS_API_AUTH: ")

@@ -1,0 +1,1 @@
+"""The composed system between real peers."""

@@ -1,0 +1,39 @@
+"""Every statement that the store executes, as SQL Server would get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import ClauseElement, Engine, event
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.ddl import DDLElement
+
+DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def recorded(target: Engine | type[Engine]) -> Iterator[list[str]]:
+    """Collect, as SQL Server would get them, the statements of an engine, or of every engine."""
+    statements: list[str] = []
+
+    def record(_connection: Any, clause: Any, many: Any, one: Any, _options: Any) -> None:
+        if isinstance(clause, ClauseElement):
+            statements.append(to_sql_server(clause, list((many[0] if many else one) or ())))
+
+    event.listen(target, "before_execute", record)
+    yield statements
+    event.remove(target, "before_execute", record)
+
+
+def to_sql_server(clause: ClauseElement, column_keys: list[str] | None = None) -> str:
+    """Compile for SQL Server, with every list of an IN written out."""
+    if isinstance(clause, DDLElement):
+        return str(clause.compile(dialect=DIALECT))
+    compiled = clause.compile(  # type: ignore[call-arg]
+        dialect=DIALECT,
+        column_keys=column_keys or None,
+        compile_kwargs={"render_postcompile": True},
+    )
+    return str(compiled)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.statuses import RequestStatus
+from shared.domain.timing import after
+from shared.jobs.ports import RequestFilter
+from shared.jobs.queries import Caller, Queries
+from shared.store.database import SqlStore
+from tests.integration.clocks import START
+from tests.integration.store.samples import FAILURE, request, store_requests
+
+
+def pages(store: SqlStore, where: RequestFilter, limit: int) -> list[list[UUID]]:
+    """Read all pages as a caller does."""
+    systems = where.source_systems
+    caller = Caller("test", None if systems is None else frozenset(systems))
+    found: list[list[UUID]] = []
+    position: tuple[datetime, UUID] | None = None
+    while True:
+        page = Queries(store).page(where, limit, position, caller)
+        found.append([one.request_id for one in page.requests])
+        position = page.next_position
+        if position is None:
+            return found
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_pages_of_any_size_show_everything_once_newest_first(
+    store: SqlStore, moments: list[int]
+) -> None:
+    """Many share the moment of their receipt."""
+    system = f"S{len(store.read(lambda tx: tx.requests.page(RequestFilter(), 999, None)))}"
+    mine = [request(source_system=system, received_at=after(START, one)) for one in moments]
+    store_requests(store, mine)
+    where = RequestFilter(source_system=system)
+    ordered = sorted(mine, key=lambda one: (one.received_at, one.request_id), reverse=True)
+    expected = [one.request_id for one in ordered]
+    for limit in range(1, len(mine) + 2):
+        found = pages(store, where, limit)
+        assert [one for page in found for one in page] == expected
+        assert all(len(page) == limit for page in found[:-1])
+        assert found[-1], "no page is empty"
+
+
+def test_a_request_that_arrives_meanwhile_moves_no_page(store: SqlStore) -> None:
+    old = store_requests(store, [request(received_at=after(START, n)) for n in range(4)])
+    queries, caller = Queries(store), Caller("test")
+    first = queries.page(RequestFilter(), 2, None, caller)
+    store_requests(store, [request(received_at=after(START, 100))])
+    second = queries.page(RequestFilter(), 2, first.next_position, caller)
+    shown = [one.request_id for page in (first, second) for one in page.requests]
+    assert shown == old[::-1]
+
+
+MATCHING: dict[str, Any] = {
+    "source_system": "POLARIS",
+    "document_type": "POLICY",
+    "document_name": "POSHOOFF",
+    "metadata": {"K": "v", "L": "w"},
+    "received_at": after(START, 60),
+}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        RequestFilter(source_systems=["POLARIS", "NOVA"]),
+        RequestFilter(source_system="POLARIS"),
+        RequestFilter(source_systems=["POLARIS"], source_system="POLARIS"),
+        RequestFilter(document_type="POLICY"),
+        RequestFilter(document_name="POSHOOFF"),
+        RequestFilter(request_correlation_id="THIS"),
+        RequestFilter(status=RequestStatus.FAILED),
+        RequestFilter(received_from=after(START, 60)),
+        RequestFilter(received_from=after(START, 59), received_to=after(START, 61)),
+        RequestFilter(updated_from=after(START, 100)),
+        RequestFilter(metadata={"K": "v"}),
+        RequestFilter(metadata={"L": "w", "K": "v"}),
+    ],
+)
+def test_each_filter_finds_the_one_that_matches(store: SqlStore, where: RequestFilter) -> None:
+    this, *others = store_requests(
+        store,
+        [
+            request("THIS", **MATCHING),
+            request("this", metadata={"K": "w", "L": "v"}),
+            request("OTHER", metadata={"k": "v"}),
+            request("THIRD", metadata={"K": "V"}),
+        ],
+    )
+    store.write(lambda tx: tx.requests.cancel(this, "topic", FAILURE, after(START, 100)))
+    assert pages(store, where, 10) == [[this]]
+    counts = store.read(lambda tx: tx.requests.count_by_status(where))
+    assert counts == {RequestStatus.FAILED: 1}
+    assert len(others) == 3
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        RequestFilter(source_systems=[]),
+        RequestFilter(source_systems=["NOVA"], source_system="POLARIS"),
+        RequestFilter(received_to=after(START, 60)),
+        RequestFilter(metadata={"K": "v", "L": "x"}),
+        RequestFilter(request_correlation_id="this"),
+    ],
+)
+def test_what_does_not_match_is_not_found(store: SqlStore, where: RequestFilter) -> None:
+    store_requests(store, [request("THIS", **MATCHING)])
+    assert pages(store, where, 10) == [[]]
+
+
+def test_counts_are_by_status(store: SqlStore) -> None:
+    ids = store_requests(store, [request() for _ in range(5)])
+    store.write(lambda tx: tx.requests.cancel(ids[0], "topic", FAILURE, START))
+    counts = store.read(lambda tx: tx.requests.count_by_status(RequestFilter()))
+    assert counts == {RequestStatus.RECEIVED: 4, RequestStatus.FAILED: 1}

@@ -1,0 +1,127 @@
+"""No scan and no sort on the hot path (design, "Cost"): what SQLite says of its plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, event, text
+
+from shared.domain.statuses import BatchState, RequestStatus
+from shared.domain.timing import after
+from shared.jobs.ports import RequestFilter
+from shared.store.database import SqlStore
+from tests.integration.clocks import START
+from tests.integration.store.samples import request, store_requests
+
+Use = Callable[[Any], Any]
+POSITION = (after(START, 30), uuid4())
+
+USES: dict[str, tuple[Use, str]] = {
+    "claim RECEIVED": (
+        lambda tx: tx.requests.claim(RequestStatus.RECEIVED, uuid4(), START, START, 10),
+        "ix_document_requests_received_due",
+    ),
+    "claim PROCESSING": (
+        lambda tx: tx.requests.claim(RequestStatus.PROCESSING, uuid4(), START, START, 10),
+        "ix_document_requests_processing_due",
+    ),
+    "claim SUBMITTING": (
+        lambda tx: tx.batches.claim(BatchState.SUBMITTING, uuid4(), START, START, 10),
+        "ix_batches_submitting_due",
+    ),
+    "claim SUBMITTED": (
+        lambda tx: tx.batches.claim(BatchState.SUBMITTED, uuid4(), START, START, 10),
+        "ix_batches_submitted_due",
+    ),
+    "claim events": (
+        lambda tx: tx.outbox.claim(uuid4(), START, START, 10),
+        "ix_outbox_pending_due",
+    ),
+    "requests of a batch": (
+        lambda tx: tx.requests.of_batch(uuid4(), RequestStatus.SUBMITTED),
+        "ix_document_requests_batch_id_status",
+    ),
+    "change the status of a batch": (
+        lambda tx: tx.requests.change_status(
+            uuid4(), RequestStatus.SUBMITTED, RequestStatus.HELD, START
+        ),
+        "ix_document_requests_batch_id_status",
+    ),
+    "page": (
+        lambda tx: tx.requests.page(RequestFilter(), 50, POSITION),
+        "ix_document_requests_received_at_request_id",
+    ),
+    "page by source system": (
+        lambda tx: tx.requests.page(RequestFilter(source_system="ARCADE"), 50, POSITION),
+        "ix_document_requests_source_system_received_at_request_id",
+    ),
+    "page of FAILED": (
+        lambda tx: tx.requests.page(RequestFilter(status=RequestStatus.FAILED), 50, POSITION),
+        "ix_document_requests_failed",
+    ),
+    "page of HELD": (
+        lambda tx: tx.requests.page(RequestFilter(status=RequestStatus.HELD), 50, POSITION),
+        "ix_document_requests_held",
+    ),
+    "page by source system and status": (
+        lambda tx: tx.requests.page(
+            RequestFilter(source_system="ARCADE", status=RequestStatus.RECEIVED), 50, POSITION
+        ),
+        "ix_document_requests_source_system_status_received_at_request_id",
+    ),
+    "history": (
+        lambda tx: tx.history.of(uuid4()),
+        "ix_status_history_request_id_history_id",
+    ),
+    "renew a claim": (lambda tx: tx.requests.renew(uuid4(), [uuid4()], START), ""),
+}
+
+
+def plans(store: SqlStore, use: Use) -> list[str]:
+    """Return the plan of the first statement, line by line."""
+    found: list[str] = []
+
+    def explain(_c: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if not found and not statement.startswith(("BEGIN", "EXPLAIN")):
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            found.extend(row[3] for row in cursor.fetchall())
+
+    engine: Engine = store._engine
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        store.write(use)
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)
+    return found
+
+
+@pytest.fixture
+def filled(store: SqlStore) -> SqlStore:
+    """A planner that knows its tables: many rows, and statistics of them."""
+    store_requests(store, [request(received_at=after(START, n)) for n in range(500)])
+    with store._engine.begin() as connection:
+        for status, remainder in (("FAILED", 0), ("HELD", 1)):
+            change = (
+                f"UPDATE document_requests SET status = '{status}' WHERE rowid % 25 = {remainder}"
+            )
+            connection.execute(text(change))
+        connection.execute(text("ANALYZE"))
+    return store
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+@pytest.mark.parametrize("name", USES)
+def test_a_statement_uses_its_index(
+    request: pytest.FixtureRequest, name: str, analyzed: bool
+) -> None:
+    # Without statistics too: nobody runs ANALYZE on an embedded database.
+    store = request.getfixturevalue("filled" if analyzed else "store")
+    use, index = USES[name]
+    lines = plans(store, use)
+    assert lines
+    assert not [line for line in lines if line.startswith("SCAN") and "INDEX" not in line], lines
+    assert not [line for line in lines if "TEMP B-TREE" in line], lines
+    assert index in " ".join(lines), lines

@@ -1,0 +1,223 @@
+"""What SQL Server would be sent; the statements themselves, since none can run here."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
+from shared.domain.statuses import BatchState, RequestStatus
+from shared.domain.thunderhead import BatchReport
+from shared.domain.timing import after
+from shared.jobs.ports import RequestFilter
+from shared.store.batches import BatchesTable
+from shared.store.database import SqlStore
+from shared.store.history import HistoryTable
+from shared.store.job_runs import JobRunsTable
+from shared.store.outbox import OutboxTable
+from shared.store.pauses import PausesTable
+from shared.store.requests import RequestsTable
+from shared.store.tables import metadata
+from tests.integration.clocks import START
+from tests.integration.store.recording import recorded, to_sql_server
+from tests.integration.store.samples import FAILURE, TOPIC, batch, event, request, store_requests
+
+TABLES = (BatchesTable, HistoryTable, JobRunsTable, OutboxTable, PausesTable, RequestsTable)
+LATER = after(START, 60)
+HINTS = "WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)"
+METHODS = {
+    (table.__name__, name)
+    for table in TABLES
+    for name, _ in inspect.getmembers(table, inspect.isfunction)
+    if not name.startswith("_")
+}
+
+
+class Called:
+    """A transaction that notes which methods of its tables are called."""
+
+    def __init__(self, tx: Any, seen: set[tuple[str, str]]) -> None:
+        self._tx, self._seen = tx, seen
+
+    def __getattr__(self, table: str) -> Any:
+        target = getattr(self._tx, table)
+        outer = self
+
+        class Table:
+            def __getattr__(self, method: str) -> Any:
+                outer._seen.add((type(target).__name__, method))
+                return getattr(target, method)
+
+        return Table()
+
+
+def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
+    """Call every method of every table, in each of its forms."""
+    everything = RequestFilter(
+        source_systems=["ARCADE", "POLARIS"],
+        source_system="ARCADE",
+        status=RequestStatus.RECEIVED,
+        document_type="INVOICE",
+        document_name="IVZRECPA",
+        request_correlation_id="x",
+        received_from=START,
+        received_to=LATER,
+        updated_from=START,
+        metadata={"K": "v", "L": "w"},
+    )
+    intents = [batch(owner, LATER) for _ in range(4)]
+    first, second, third, fourth = intents
+    tx.requests.insert([request("NEW", metadata={"K": "v"})], ["{}"])
+    tx.requests.find_by_correlation([("ARCADE", "NEW"), ("ARCADE", "x")])
+    tx.requests.get(ids[0])
+    for where in (RequestFilter(), everything):
+        for position in (None, (START, ids[0])):
+            tx.requests.page(where, 5, position)
+        tx.requests.count_by_status(where)
+    for status in (RequestStatus.PROCESSING, RequestStatus.RECEIVED):
+        tx.requests.claim(status, owner, LATER, LATER, 20)
+    tx.requests.renew(owner, ids, LATER)
+    tx.requests.contents(ids)
+    tx.requests.release(owner, ids[:1], LATER, LATER)
+    tx.requests.cancel(ids[0], TOPIC, FAILURE, LATER)
+    tx.requests.fail_claimed(owner, ids[1:2], FAILURE, TOPIC, LATER)
+    tx.batches.insert(intents)
+    tx.requests.assign_to_batch(owner, ids[2:], first.batch_id, TOPIC, LATER)
+    tx.requests.of_batch(first.batch_id, RequestStatus.PROCESSING)
+    tx.requests.submitted_in([first.batch_id])
+    tx.requests.move_to_batch(ids[2:4], first.batch_id, second.batch_id)
+    tx.requests.change_status(
+        first.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, LATER
+    )
+    rows = tx.requests.change_status(
+        first.batch_id,
+        RequestStatus.SUBMITTED,
+        RequestStatus.FAILED,
+        LATER,
+        request_ids=ids,
+        failure=FAILURE,
+    )
+    tx.requests.add_outputs(
+        [type(row)(**{**_fields(row), "outputs": (Output("PRINT"),)}) for row in rows]
+    )
+    tx.history.add([HistoryEntry(ids[0], 1, None, RequestStatus.RECEIVED, START, "a")])
+    tx.history.of(ids[0])
+    tx.batches.renew(first, LATER)
+    tx.batches.mark_sending(first)
+    tx.batches.record_wait(third, LATER, LATER)
+    tx.batches.dissolve(second, LATER)
+    tx.batches.hold(fourth, "why", LATER)
+    tx.batches.record_submitted(first, "1", LATER, LATER)
+    (submitted,) = tx.batches.claim(BatchState.SUBMITTED, owner, LATER, LATER, 5)
+    tx.batches.claim(BatchState.SUBMITTING, owner, LATER, LATER, 5)
+    tx.batches.record_poll(submitted, BatchReport("RUNNING"), LATER, LATER, None)
+    tx.batches.record_poll(submitted, None, LATER, LATER, START)
+    tx.batches.settle(submitted, BatchReport("COMPLETED"), LATER)
+    tx.batches.add_messages(first.batch_id, [JobMessage("I", "text")], LATER)
+    events = [event(one) for one in ids[:3]]
+    tx.outbox.add(events, START)
+    tx.outbox.claim(owner, LATER, LATER, 5)
+    tx.outbox.mark_published(owner, [events[0].event_id], LATER)
+    tx.outbox.retry_later(owner, [events[1].event_id], LATER, "why")
+    tx.outbox.set_aside(owner, [events[2].event_id], "why")
+    for _ in range(2):
+        tx.pauses.set(Pause("x", START, None, 1, "why", "a"))
+        tx.job_runs.record(JobRun("processing", owner, START, START, {}))
+    tx.pauses.all()
+    tx.pauses.clear_ended("x", LATER)
+    tx.job_runs.last()
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__slots__}
+
+
+@pytest.fixture
+def statements(store: SqlStore, owner: UUID) -> list[str]:
+    """Everything that the tables can send, compiled for SQL Server."""
+    ids = store_requests(store, [request() for _ in range(6)])
+    seen: set[tuple[str, str]] = set()
+    with recorded(store._engine) as found:
+        store.write(lambda tx: use_everything(Called(tx, seen), owner, ids))
+        store.read(lambda tx: Called(tx, seen).pauses.all())
+    assert seen == METHODS, "a method of a table is not exercised"
+    return found
+
+
+def test_every_statement_compiles(statements: list[str]) -> None:
+    assert len(statements) > len(METHODS)
+    for statement in statements:
+        assert "RETURNING" not in statement
+        assert "LIMIT" not in statement
+        assert "POSTCOMPILE" not in statement
+
+
+def test_every_statement_stays_below_the_limit_of_parameters(statements: list[str]) -> None:
+    assert max(statement.count("?") + statement.count(":") for statement in statements) < 2100
+
+
+CLAIMS = {
+    ("document_requests", "request_id", "status", "RECEIVED"),
+    ("document_requests", "request_id", "status", "PROCESSING"),
+    ("batches", "batch_id", "state", "SUBMITTING"),
+    ("batches", "batch_id", "state", "SUBMITTED"),
+    ("outbox", "event_id", "state", "PENDING"),
+}
+
+
+def test_there_is_one_claim_per_table_and_state_and_all_have_the_shape(
+    statements: list[str],
+) -> None:
+    """Literal state, twice; hints inside; TOP and ORDER BY inside; OUTPUT."""
+    claims = {one for one in statements if one.startswith("UPDATE") and "TOP" in one}
+    found = set()
+    for statement in claims:
+        flat = " ".join(statement.split())
+        match = re.fullmatch(
+            r"UPDATE (\w+) SET .+? OUTPUT (?:inserted\.\[?\w+\]?(?:, )?)+ "
+            r"WHERE \1\.(\w+) IN \(SELECT TOP (?:20|5) \1\.\2 FROM \1 "
+            rf"{re.escape(HINTS)} "
+            r"WHERE \1\.(\w+) = '(\w+)' AND \1\.due_at <= :\w+ ORDER BY \1\.due_at\) "
+            r"AND \1\.\3 = '\4'",
+            flat,
+        )
+        assert match, flat
+        found.add(match.groups())
+    assert found == CLAIMS
+
+
+def test_nothing_but_claims_is_hinted(statements: list[str]) -> None:
+    assert {HINTS in one for one in statements if "TOP" not in one or "SELECT" in one[:6]} == {
+        False
+    }
+
+
+def test_guarded_writes_count_what_the_statement_returned(statements: list[str]) -> None:
+    """Rows are needed back: then they come by OUTPUT of the very statement."""
+    updates = [one for one in statements if one.startswith("UPDATE document_requests")]
+    with_rows = [one for one in updates if "OUTPUT" in one]
+    assert len(with_rows) > len(updates) / 2
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=str)
+def test_every_table_and_index_compiles(table: Any) -> None:
+    ddl = to_sql_server(CreateTable(table))
+    assert "DATETIME2(3)" in ddl or not any("_at" in column.name for column in table.columns)
+    for index in table.indexes:
+        statement = to_sql_server(CreateIndex(index))
+        where = index.dialect_options["mssql"]["where"]
+        assert ("WHERE" in statement) == (where is not None)
+    if table.name == "document_requests":
+        assert "request_correlation_id NVARCHAR(100) COLLATE Latin1_General_BIN2" in ddl
+        assert "status VARCHAR(12) COLLATE Latin1_General_BIN2" in ddl
+
+
+def test_a_moment_is_never_compared_for_equality(statements: list[str]) -> None:
+    for statement in statements:
+        condition = statement.partition("WHERE")[2]
+        assert not re.search(r"_at = :", condition), statement
