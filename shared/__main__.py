@@ -92,7 +92,6 @@ def _serve(options: argparse.Namespace) -> int:
         access_log=False,
         server_header=False,
     )
-    system.close()
     return 0
 
 

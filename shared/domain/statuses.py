@@ -7,7 +7,11 @@ from enum import StrEnum
 
 
 class RequestStatus(StrEnum):
-    """Status of a document request (contracts, section 1)."""
+    """Status of a document request.
+
+    RECEIVED waits, PROCESSING is being checked and sent, SUBMITTED is being generated. COMPLETED
+    and FAILED are the ends. HELD waits for a person's decision.
+    """
 
     RECEIVED = "RECEIVED"
     PROCESSING = "PROCESSING"

@@ -171,10 +171,10 @@ class _Settler:
         settlement: Settlement,
         now: datetime,
     ) -> dict[str, int]:
+        reason = None
         if settlement.held:
-            ours = tx.batches.hold(
-                batch, f"{report.vendor_status}, but documents have no outcome", now
-            )
+            reason = f"Thunderhead says {report.vendor_status}, but documents have no outcome"
+            ours = tx.batches.hold(batch, reason, now, report)
         elif settlement.is_final:
             ours = tx.batches.settle(batch, report, now)
         else:
@@ -189,7 +189,9 @@ class _Settler:
         failed = 0
         for failure, request_ids in _by_failure(settlement).items():
             failed += self._move(tx, batch, request_ids, RequestStatus.FAILED, now, failure)
-        held = self._move(tx, batch, sorted(settlement.held), RequestStatus.HELD, now)
+        held = self._move(
+            tx, batch, sorted(settlement.held), RequestStatus.HELD, now, reason=reason
+        )
         return {"completed": completed, "failed": failed, "held": held}
 
     def _complete(
@@ -215,6 +217,7 @@ class _Settler:
         after_status: RequestStatus,
         now: datetime,
         failure: Failure | None = None,
+        reason: str | None = None,
     ) -> int:
         rows = tx.requests.change_status(
             batch.batch_id,
@@ -224,7 +227,7 @@ class _Settler:
             request_ids=request_ids,
             failure=failure,
         )
-        self._record(tx, rows, now)
+        self._record(tx, rows, now, reason)
         return len(rows)
 
     def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:

@@ -263,8 +263,10 @@ class Batches(Protocol):
     def dissolve(self, batch: Batch, now: datetime) -> bool:
         """SUBMITTING → DISSOLVED."""
 
-    def hold(self, batch: Batch, reason: str, now: datetime) -> bool:
-        """SUBMITTING or SUBMITTED → HELD."""
+    def hold(
+        self, batch: Batch, reason: str, now: datetime, report: BatchReport | None = None
+    ) -> bool:
+        """SUBMITTING or SUBMITTED → HELD, with the vendor's last words where there are any."""
 
     def record_poll(
         self,

@@ -113,9 +113,12 @@ class BatchesTable:
         """SUBMITTING → DISSOLVED; False if no longer ours."""
         return self._close(batch, BatchState.SUBMITTING, BatchState.DISSOLVED, now)
 
-    def hold(self, batch: Batch, reason: str, now: datetime) -> bool:
+    def hold(
+        self, batch: Batch, reason: str, now: datetime, report: BatchReport | None = None
+    ) -> bool:
         """SUBMITTING or SUBMITTED → HELD; False if no longer ours."""
-        return self._close(batch, batch.state, BatchState.HELD, now, {"hold_reason": reason[:1000]})
+        values = {"hold_reason": reason[:1000], **(_report_values(report) if report else {})}
+        return self._close(batch, batch.state, BatchState.HELD, now, values)
 
     def record_poll(
         self,

@@ -14,7 +14,15 @@ from pydantic import AwareDatetime, Field
 from shared.domain.statuses import FailureCategory, Priority, RequestStatus
 from shared.web.camel_model import CamelModel
 
-_OPTIONAL = "Left out where there is none."
+
+def _never_null(schema: dict[str, Any]) -> None:
+    """Describe a member that is left out where it has no value."""
+    del schema["default"]
+    [described] = [option for option in schema.pop("anyOf") if option != {"type": "null"}]
+    schema.update(described)
+
+
+_LEFT_OUT = Field(None, description="Left out where there is none.", json_schema_extra=_never_null)
 
 
 class FieldError(CamelModel):
@@ -70,11 +78,11 @@ class DocumentRequestAnswer(CamelModel):
     generation: int = Field(description="1 at first; each reprocess adds 1.")
     received_at: AwareDatetime
     updated_at: AwareDatetime
-    submitted_at: AwareDatetime | None = Field(None, description=_OPTIONAL)
-    completed_at: AwareDatetime | None = Field(None, description=_OPTIONAL)
-    thunderhead_batch_id: str | None = Field(None, description=_OPTIONAL)
-    failure: FailureAnswer | None = Field(None, description=_OPTIONAL)
-    outputs: list[OutputAnswer] | None = Field(None, description=_OPTIONAL)
+    submitted_at: AwareDatetime | None = _LEFT_OUT
+    completed_at: AwareDatetime | None = _LEFT_OUT
+    thunderhead_batch_id: str | None = _LEFT_OUT
+    failure: FailureAnswer | None = _LEFT_OUT
+    outputs: list[OutputAnswer] | None = _LEFT_OUT
 
 
 class PageAnswer(CamelModel):
@@ -113,8 +121,8 @@ class BatchItemAnswer(CamelModel):
 
     index: int
     status: int = Field(description="The status that the item would have got by itself.")
-    request_id: UUID | None = Field(None, description=_OPTIONAL)
-    problem: ProblemDocument | None = Field(None, description=_OPTIONAL)
+    request_id: UUID | None = _LEFT_OUT
+    problem: ProblemDocument | None = _LEFT_OUT
 
 
 class BatchAnswer(CamelModel):

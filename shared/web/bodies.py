@@ -14,12 +14,14 @@ from shared.domain.content_rules import MAX_VIOLATIONS, Violation, content_viola
 from shared.domain.models import NewRequest
 from shared.domain.statuses import Priority
 from shared.domain.strict_json import RepeatedKeys
-from shared.web.camel_model import CamelModel
+from shared.web.camel_model import ClosedModel
 from shared.web.problems import Refusal, validation_error
 from shared.web.values import Code, CorrelationId, JsonObject, Metadata
 from shared.web.violations import printable, violations_of
 
 MAX_ITEMS = 500
+MAX_REQUEST_BYTES = 1024 * 1024
+MAX_BATCH_BYTES = 16 * MAX_REQUEST_BYTES
 
 EXAMPLE: dict[str, Any] = {
     "sourceSystem": "ARCADE",
@@ -33,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class DocumentRequestBody(CamelModel):
+class DocumentRequestBody(ClosedModel):
     """A request for one document."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -62,7 +64,7 @@ class DocumentRequestBody(CamelModel):
 _Item = Annotated[Any, WithJsonSchema({"$ref": "#/components/schemas/DocumentRequestBody"})]
 
 
-class DocumentRequestBatchBody(CamelModel):
+class DocumentRequestBatchBody(ClosedModel):
     """Several requests in one call."""
 
     items: list[_Item] = Field(min_length=1, max_length=MAX_ITEMS)
@@ -116,15 +118,15 @@ def _fields_of(tree: Any) -> dict[str, Any]:
 
 
 @cache
-def _names(model: type[CamelModel]) -> frozenset[str]:
+def _names(model: type[ClosedModel]) -> frozenset[str]:
     return frozenset(to_camel(name) for name in model.model_fields)
 
 
-def _known_fields(fields: dict[str, Any], model: type[CamelModel]) -> dict[str, Any]:
+def _known_fields(fields: dict[str, Any], model: type[ClosedModel]) -> dict[str, Any]:
     return {name: fields[name] for name in _names(model) if name in fields}
 
 
-def _unknown_fields(fields: dict[str, Any], model: type[CamelModel]) -> Iterator[Violation]:
+def _unknown_fields(fields: dict[str, Any], model: type[ClosedModel]) -> Iterator[Violation]:
     # Not left to pydantic: it would list each of a million unknown fields.
     known = _names(model)
     for name in islice((name for name in fields if name not in known), MAX_VIOLATIONS):

@@ -6,7 +6,7 @@ from email.message import Message
 
 from starlette.requests import Request
 
-from shared.web.problems import Problem, Refusal, payload_too_large
+from shared.web.problems import UNSUPPORTED_MEDIA_TYPE, Refusal, payload_too_large
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
@@ -32,11 +32,4 @@ def _require_json(request: Request) -> None:
         and request.headers.get("content-encoding", "identity").lower() == "identity"
     )
     if not is_json:
-        raise Refusal(
-            Problem(
-                415,
-                "UNSUPPORTED_MEDIA_TYPE",
-                "The body must be application/json in UTF-8, not compressed.",
-                headers={"Accept": "application/json"},
-            )
-        )
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""The base of every model at this border."""
+"""The bases of every model at this border."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from pydantic.alias_generators import to_camel
 
 
 class CamelModel(BaseModel):
-    """camelCase outside, nothing unknown accepted."""
+    """camelCase outside; open, so that answers may grow."""
 
     # Dynamic aliases keep type checkers from seeing the constructor; only validation is used.
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)  # type: ignore[pydantic-alias]
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel)  # type: ignore[pydantic-alias]
+
+
+class ClosedModel(CamelModel):
+    """What callers send: nothing unknown is accepted."""
+
+    model_config = ConfigDict(extra="forbid")

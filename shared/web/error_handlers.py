@@ -21,7 +21,10 @@ from shared.errors import (
     RequestNotFound,
 )
 from shared.web.problems import (
+    NOT_AUTHENTICATED,
+    NOT_AUTHORIZED,
     REFERENCE_DATA_UNAVAILABLE,
+    REQUEST_NOT_FOUND,
     Problem,
     Refusal,
     database_unavailable,
@@ -95,16 +98,9 @@ def _invalid_parameters(error: RequestValidationError) -> Problem:
 
 _PROBLEMS: dict[type, Callable[[Any, Request], Problem]] = {
     Refusal: lambda error, _: error.problem,
-    NotAuthenticated: lambda *_: Problem(
-        401,
-        "NOT_AUTHENTICATED",
-        "The call needs a valid bearer token.",
-        headers={"WWW-Authenticate": "Bearer"},
-    ),
-    NotAuthorized: lambda *_: Problem(
-        403, "NOT_AUTHORIZED", "The caller is not allowed to use this API."
-    ),
-    RequestNotFound: lambda *_: Problem(404, "NOT_FOUND", "There is no such document request."),
+    NotAuthenticated: lambda *_: NOT_AUTHENTICATED,
+    NotAuthorized: lambda *_: NOT_AUTHORIZED,
+    RequestNotFound: lambda *_: REQUEST_NOT_FOUND,
     ActionRefused: lambda error, _: Problem(409, error.code, str(error)),
     DatabaseUnavailable: lambda _, request: database_unavailable(is_write=request.method == "POST"),
     ReferenceDataUnavailable: lambda *_: REFERENCE_DATA_UNAVAILABLE,

@@ -14,7 +14,7 @@ from shared.domain.timing import rfc3339
 from shared.errors import DatabaseUnavailable
 from shared.web.answers import LiveAnswer, ReadyAnswer
 from shared.web.calls import services_of
-from shared.web.openapi import OPEN
+from shared.web.openapi import OPEN, answer
 from shared.web.services import Services
 
 router = APIRouter(prefix="/health")
@@ -24,7 +24,8 @@ router = APIRouter(prefix="/health")
     "/live",
     operation_id="getLiveness",
     summary="Tell that the process answers",
-    responses={200: {"model": LiveAnswer}},
+    description="Neither the database nor any other system is asked.",
+    responses={200: answer(LiveAnswer, "The process answers.")},
     openapi_extra=OPEN,
 )
 async def get_liveness() -> Response:
@@ -36,9 +37,10 @@ async def get_liveness() -> Response:
     "/ready",
     operation_id="getReadiness",
     summary="Tell how the database, the jobs and the other systems are",
+    description="The database is asked now; the rest is what the last runs of the jobs saw.",
     responses={
-        200: {"model": ReadyAnswer},
-        503: {"model": ReadyAnswer, "description": "The database is out."},
+        200: answer(ReadyAnswer, "The database answers."),
+        503: answer(ReadyAnswer, "The database is out."),
     },
     openapi_extra=OPEN,
 )

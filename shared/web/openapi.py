@@ -9,7 +9,9 @@ from pydantic.json_schema import models_json_schema
 
 from shared.web.answers import ProblemDocument
 from shared.web.bodies import DocumentRequestBatchBody, DocumentRequestBody
+from shared.web.examples import EXAMPLES, REQUEST_ID
 from shared.web.problems import MEDIA_TYPE
+from shared.web.response_headers import describe_headers
 
 DESCRIPTION = """\
 Accepts requests for documents, has them generated, and tells what became of them.
@@ -19,31 +21,14 @@ Every error is a problem document (RFC 9457). A request is identified by its `so
 """
 
 _REF = "#/components/schemas/{model}"
-_MEANINGS = {
-    400: "The body is not JSON (`MALFORMED_JSON`).",
-    401: "No valid proof of who calls.",
-    403: "Not allowed, or not for this source system (`FORBIDDEN_SOURCE_SYSTEM`).",
-    404: "No such request, or none that the caller may see.",
-    409: "It contradicts what is stored (`CORRELATION_ID_REUSED`, `NOT_CANCELLABLE`).",
-    413: "The body is too large.",
-    415: "The body is not declared as JSON.",
-    422: "The input is not valid; `errors` has one entry per field.",
-    500: "Something unexpected; the trace id helps to find it.",
-    503: "`DATABASE_UNAVAILABLE` (the outcome may be unknown: send the same again) or "
-    "`REFERENCE_DATA_UNAVAILABLE` (nothing was stored).",
-}
 
 OPEN: dict[str, Any] = {"security": []}
 """For `openapi_extra` of a route that everyone may call."""
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the problems of a guarded route: those given, and those that all have."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=ProblemDocument.__name__)}}}
-    return {
-        status: {"description": _MEANINGS[status], "content": content}
-        for status in sorted({*statuses, 401, 403, 500, 503})
-    }
+def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str, Any]:
+    """Describe an answer that is no problem."""
+    return {"model": model, "description": description, **describe_headers(*headers)}
 
 
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
@@ -90,3 +75,19 @@ def complete(schema: dict[str, Any]) -> None:
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     schema["security"] = [{"bearer": []}]
+    for path, item in schema["paths"].items():
+        for operation in item.values():
+            _show_examples(path, operation)
+
+
+def _show_examples(path: str, operation: dict[str, Any]) -> None:
+    """Add the examples of an operation's answers (FastAPI would drop their nulls)."""
+    instance = path.replace("{requestId}", REQUEST_ID)
+    for status, response in operation["responses"].items():
+        for media_type, content in response["content"].items():
+            if media_type != MEDIA_TYPE:
+                value = EXAMPLES[operation["operationId"], int(status)]
+                content["examples"] = {"answer": {"value": value}}
+                continue
+            for example in content["examples"].values():
+                example["value"]["instance"] = instance

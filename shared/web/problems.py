@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -84,6 +85,44 @@ def payload_too_large(what: str, limit: int) -> Problem:
     """Return the problem of a body, or of one item of it, that is too large."""
     return Problem(413, "PAYLOAD_TOO_LARGE", f"{what} must have at most {limit} bytes.")
 
+
+def correlation_id_reused(request_id: UUID) -> Problem:
+    """Return the problem of a correlation id that belongs to another request."""
+    return Problem(
+        409,
+        "CORRELATION_ID_REUSED",
+        f"The correlation id belongs to request {request_id}, which has another body.",
+        (Violation("requestCorrelationId", "is in use with another body"),),
+    )
+
+
+def forbidden_source_system() -> Problem:
+    """Return the problem of a source system that is not the caller's."""
+    return Problem(
+        403,
+        "FORBIDDEN_SOURCE_SYSTEM",
+        "The caller is not entitled to this source system.",
+        (Violation("sourceSystem", "is not one that the caller may submit for"),),
+    )
+
+
+NOT_AUTHENTICATED = Problem(
+    401,
+    "NOT_AUTHENTICATED",
+    "The call needs a valid bearer token.",
+    headers={"WWW-Authenticate": "Bearer"},
+)
+
+NOT_AUTHORIZED = Problem(403, "NOT_AUTHORIZED", "The caller is not allowed to use this API.")
+
+REQUEST_NOT_FOUND = Problem(404, "NOT_FOUND", "There is no such document request.")
+
+UNSUPPORTED_MEDIA_TYPE = Problem(
+    415,
+    "UNSUPPORTED_MEDIA_TYPE",
+    "The body must be application/json in UTF-8, not compressed.",
+    headers={"Accept": "application/json"},
+)
 
 REFERENCE_DATA_UNAVAILABLE = Problem(
     503,

@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from shared.domain.content_rules import Violation
 from shared.domain.statuses import RequestStatus
 from shared.jobs.ports import RequestFilter
-from shared.web.camel_model import CamelModel
+from shared.web.camel_model import ClosedModel
 from shared.web.cursors import Position, read_cursor
 from shared.web.problems import Refusal, validation_error
 from shared.web.values import Code, CorrelationId, Metadata, Moment, metadata_schema
@@ -19,7 +19,7 @@ from shared.web.violations import printable, violations_of
 METADATA = "metadata."
 
 
-class SummaryQuery(CamelModel):
+class SummaryQuery(ClosedModel):
     """What a summary can be narrowed by."""
 
     source_system: Code | None = Field(None, description="Only of this source system.")

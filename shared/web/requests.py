@@ -18,7 +18,17 @@ from shared.web.answers import (
 )
 from shared.web.calls import AuthenticatedCall, Call
 from shared.web.cursors import write_cursor
-from shared.web.openapi import problems, query_parameters
+from shared.web.openapi import answer, query_parameters
+from shared.web.problem_answers import (
+    DATABASE_OUT_AT_READ,
+    DATABASE_OUT_AT_WRITE,
+    INVALID_ID,
+    INVALID_QUERY,
+    NO_REFERENCE_DATA,
+    NOT_CANCELLABLE,
+    UNKNOWN_REQUEST,
+    problems,
+)
 from shared.web.queries import ListQuery, SummaryQuery, read_query
 
 router = APIRouter()
@@ -30,7 +40,12 @@ RequestId = Annotated[UUID, Path(alias="requestId", description="Given at receip
     "/document-requests",
     operation_id="listDocumentRequests",
     summary="List requests, newest first",
-    responses={200: {"model": PageAnswer}, **problems(422)},
+    description="Those that the caller may see and that meet every parameter, page by page: "
+    "`nextCursor` is the `cursor` of the next page.",
+    responses={
+        200: answer(PageAnswer, "A page of requests."),
+        **problems(INVALID_QUERY, DATABASE_OUT_AT_READ),
+    },
     openapi_extra=query_parameters(ListQuery),
 )
 async def list_document_requests(call: AuthenticatedCall) -> Response:
@@ -42,7 +57,11 @@ async def list_document_requests(call: AuthenticatedCall) -> Response:
     "/document-requests/summary",
     operation_id="summariseDocumentRequests",
     summary="Count requests by status",
-    responses={200: {"model": SummaryAnswer}, **problems(422)},
+    description="Of the requests that the caller may see and that meet every parameter.",
+    responses={
+        200: answer(SummaryAnswer, "The numbers of requests."),
+        **problems(INVALID_QUERY, DATABASE_OUT_AT_READ),
+    },
     openapi_extra=query_parameters(SummaryQuery),
 )
 async def summarise_document_requests(call: AuthenticatedCall) -> Response:
@@ -54,7 +73,11 @@ async def summarise_document_requests(call: AuthenticatedCall) -> Response:
     "/document-requests/{requestId}",
     operation_id="getDocumentRequest",
     summary="Read a request",
-    responses={200: {"model": DocumentRequestAnswer}, **problems(404, 422)},
+    description="The request as it is now. What it has no value for is left out.",
+    responses={
+        200: answer(DocumentRequestAnswer, "The request."),
+        **problems(UNKNOWN_REQUEST, INVALID_ID, DATABASE_OUT_AT_READ),
+    },
 )
 async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""
@@ -65,7 +88,11 @@ async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -
     "/document-requests/{requestId}/history",
     operation_id="getDocumentRequestHistory",
     summary="Read every change of a request's status",
-    responses={200: {"model": HistoryAnswer}, **problems(404, 422)},
+    description="From receipt on, with when and by whom.",
+    responses={
+        200: answer(HistoryAnswer, "The changes, oldest first."),
+        **problems(UNKNOWN_REQUEST, INVALID_ID, DATABASE_OUT_AT_READ),
+    },
 )
 async def get_document_request_history(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""
@@ -76,7 +103,13 @@ async def get_document_request_history(call: AuthenticatedCall, request_id: Requ
     "/document-requests/{requestId}/cancel",
     operation_id="cancelDocumentRequest",
     summary="Cancel a request that is still RECEIVED",
-    responses={200: {"model": DocumentRequestAnswer}, **problems(404, 409, 422)},
+    description="It ends as FAILED with the category CANCELLED, and its status event follows.",
+    responses={
+        200: answer(DocumentRequestAnswer, "It is cancelled."),
+        **problems(
+            UNKNOWN_REQUEST, NOT_CANCELLABLE, INVALID_ID, DATABASE_OUT_AT_WRITE, NO_REFERENCE_DATA
+        ),
+    },
 )
 async def cancel_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""

@@ -9,12 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from shared.domain import strict_json
-from shared.domain.content_rules import Violation
 from shared.domain.models import NewRequest
 from shared.domain.resource import to_resource
 from shared.jobs.intake import Answer, Invalid, Replayed, Reused, Stored, Unverifiable
 from shared.web.answers import BatchAnswer, DocumentRequestAnswer
 from shared.web.bodies import (
+    MAX_BATCH_BYTES,
+    MAX_REQUEST_BYTES,
     DocumentRequestBatchBody,
     DocumentRequestBody,
     read_document_request,
@@ -22,18 +23,29 @@ from shared.web.bodies import (
 )
 from shared.web.body_reading import read_json_body
 from shared.web.calls import AuthenticatedCall, Call
-from shared.web.openapi import json_body, problems
+from shared.web.openapi import answer, json_body
+from shared.web.problem_answers import (
+    BATCH_TOO_LARGE,
+    BODY_TOO_LARGE,
+    DATABASE_OUT_AT_WRITE,
+    FORBIDDEN_SYSTEM,
+    INVALID_BODY,
+    MALFORMED,
+    NO_REFERENCE_DATA,
+    NOT_JSON,
+    REUSED,
+    problems,
+)
 from shared.web.problems import (
     REFERENCE_DATA_UNAVAILABLE,
     Problem,
     Refusal,
+    correlation_id_reused,
+    forbidden_source_system,
     malformed_json,
     payload_too_large,
     validation_error,
 )
-
-MAX_REQUEST_BYTES = 1024 * 1024
-MAX_BATCH_BYTES = 16 * MAX_REQUEST_BYTES
 
 router = APIRouter()
 
@@ -46,9 +58,20 @@ router = APIRouter()
     "first one and `Idempotent-Replayed: true`.",
     status_code=202,
     responses={
-        200: {"model": DocumentRequestAnswer, "description": "It was stored before."},
-        202: {"model": DocumentRequestAnswer, "description": "It is stored."},
-        **problems(400, 409, 413, 415, 422),
+        200: answer(
+            DocumentRequestAnswer, "It was stored before.", "Idempotent-Replayed", "Location"
+        ),
+        202: answer(DocumentRequestAnswer, "It is stored.", "Location"),
+        **problems(
+            MALFORMED,
+            FORBIDDEN_SYSTEM,
+            REUSED,
+            BODY_TOO_LARGE,
+            NOT_JSON,
+            INVALID_BODY,
+            DATABASE_OUT_AT_WRITE,
+            NO_REFERENCE_DATA,
+        ),
     },
     openapi_extra=json_body(DocumentRequestBody),
 )
@@ -65,8 +88,8 @@ async def submit_document_request(call: AuthenticatedCall) -> Response:
     description="Each item is taken or refused on its own terms; those taken are stored together.",
     status_code=207,
     responses={
-        207: {"model": BatchAnswer, "description": "What became of each item."},
-        **problems(400, 413, 415, 422),
+        207: answer(BatchAnswer, "What became of each item."),
+        **problems(MALFORMED, BATCH_TOO_LARGE, NOT_JSON, INVALID_BODY, DATABASE_OUT_AT_WRITE),
     },
     openapi_extra=json_body(DocumentRequestBatchBody),
 )
@@ -114,15 +137,7 @@ def _read(call: Call, tree: Any) -> NewRequest:
     """Read a request that this caller may submit. Raises Refusal."""
     request = read_document_request(tree)
     if not call.caller.may_use(request.source_system):
-        violation = Violation("sourceSystem", "is not one that the caller may submit for")
-        raise Refusal(
-            Problem(
-                403,
-                "FORBIDDEN_SOURCE_SYSTEM",
-                "The caller is not entitled to this source system.",
-                (violation,),
-            )
-        )
+        raise Refusal(forbidden_source_system())
     return request
 
 
@@ -149,12 +164,7 @@ def _problem_of(answer: Invalid | Reused | Unverifiable) -> Problem:
         case Invalid(violations):
             return validation_error(violations)
         case Reused(request_id):
-            return Problem(
-                409,
-                "CORRELATION_ID_REUSED",
-                f"The correlation id belongs to request {request_id}, which has another body.",
-                (Violation("requestCorrelationId", "is in use with another body"),),
-            )
+            return correlation_id_reused(request_id)
         case Unverifiable():
             return REFERENCE_DATA_UNAVAILABLE
 
