@@ -7,10 +7,13 @@ from fastapi import FastAPI, Request, Response
 from shared.composition import System
 from shared.domain.tracing import continue_or_start
 from shared.jobs import pausing
+from shared.settings import ApiAuth
 from shared.web.app import create_app
 from shared.web.problems import Problem, problem_response
 from shared.web.security import anonymous_caller
 from shared.web.services import Services
+
+_AUTHENTICATORS = {ApiAuth.NONE: anonymous_caller}
 
 
 def api(system: System) -> FastAPI:
@@ -20,7 +23,7 @@ def api(system: System) -> FastAPI:
             intake=system.intake,
             queries=system.queries,
             operations=system.operations,
-            authenticate=anonymous_caller,
+            authenticate=_AUTHENTICATORS[system.api_auth],
             clock=system.clock,
             dependencies=(pausing.REFERENCE_DATA, pausing.THUNDERHEAD, pausing.EVENTS),
         )

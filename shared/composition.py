@@ -29,7 +29,7 @@ from shared.jobs.processing import ProcessingJob
 from shared.jobs.publishing import Publishing
 from shared.jobs.queries import Queries
 from shared.jobs.runs import Runs
-from shared.settings import Settings
+from shared.settings import ApiAuth, Settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
 
@@ -56,6 +56,7 @@ class System:
     processing: ProcessingJob
     monitoring: MonitoringJob
     clock: Clock
+    api_auth: ApiAuth
 
     def close(self) -> None:
         """Flush events and close connections."""
@@ -85,8 +86,9 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
     recorder = Recorder(settings.environment, settings.events_topic)
     backoff = Backoff(settings.retry_base_seconds, settings.retry_max_seconds)
     leases = Leases(store, clock, uuid4, settings.lease_seconds, settings.http_timeout_seconds)
-    # An event may be published twice if its lease ends while the broker thinks.
-    event_lease = max(settings.lease_seconds, 2 * settings.events_timeout_seconds)
+    # An event whose lease ended while the broker thinks would be published twice. A flush takes
+    # up to two seconds more than the broker's time-out.
+    event_lease = max(settings.lease_seconds, 2 * (settings.events_timeout_seconds + 2))
     event_leases = Leases(store, clock, uuid4, event_lease, settings.events_timeout_seconds)
     polling = PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds)
     visibility = timedelta(seconds=settings.thunderhead_visibility_seconds)
@@ -144,4 +146,5 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         processing=processing,
         monitoring=monitoring,
         clock=clock,
+        api_auth=settings.api_auth,
     )

@@ -134,7 +134,9 @@ class Settings(DatabaseSettings):
     )
     thunderhead_scope: str | None = Field(None, description="Scope to ask for with oauth2.")
     thunderhead_project_id: str | None = Field(
-        None, description="projectId of every batch, where the tenant uses projects."
+        None,
+        max_length=100,
+        description="projectId of every batch, where the tenant uses projects.",
     )
     thunderhead_transaction_data_type: str = Field(
         "application/xml",

@@ -13,6 +13,7 @@ from shared.clients.thunderhead_answers import parse_cancel, parse_lookup, parse
 from shared.clients.thunderhead_reports import merge, parse_documents, parse_poll
 from shared.domain.thunderhead import (
     CallFailed,
+    Cancellation,
     DocumentReport,
     Documents,
     Forbidden,
@@ -100,10 +101,10 @@ class ThunderheadClient:
                 params = {"limit": _PAGE, "cursor": cursor}
         return CallFailed("the pages of documents do not come to an end")
 
-    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> bool:
-        """Ask to cancel a batch; True if that was accepted or the batch had ended already."""
+    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> Cancellation:
+        """Ask to cancel a batch."""
         answer = self._ask("POST", f"{_path(thunderhead_batch_id)}/cancel", traceparent)
-        return not isinstance(answer, CallFailed) and parse_cancel(answer)
+        return Cancellation.FAILED if isinstance(answer, CallFailed) else parse_cancel(answer)
 
     def _ask(
         self,

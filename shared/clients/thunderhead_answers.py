@@ -15,6 +15,7 @@ from shared.domain.retrying import parse_retry_after
 from shared.domain.thunderhead import (
     Accepted,
     CallFailed,
+    Cancellation,
     DocumentProblem,
     Duplicate,
     Forbidden,
@@ -74,11 +75,19 @@ def parse_lookup(answer: Response, client_reference: str, now: datetime) -> Look
     return CallFailed("a look-up answered with other batches than the one asked for")
 
 
-def parse_cancel(answer: Response) -> bool:
+def parse_cancel(answer: Response) -> Cancellation:
     """Read the answer to `POST /batches/{batchId}/cancel`."""
-    if answer.status == 409:
-        return object_of(answer).get("code") == "BATCH_TERMINAL"
-    return 200 <= answer.status < 300
+    match answer.status:
+        case status if 200 <= status < 300:
+            return Cancellation.ACCEPTED
+        case 409 if object_of(answer).get("code") == "BATCH_TERMINAL":
+            return Cancellation.ACCEPTED
+        case 401 | 403 | 429:
+            return Cancellation.FAILED
+        case status if 400 <= status < 500:
+            return Cancellation.REFUSED
+        case _:
+            return Cancellation.FAILED
 
 
 def call_failed(answer: Response, now: datetime) -> CallFailed:

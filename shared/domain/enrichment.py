@@ -14,6 +14,8 @@ TOPIC_NAME = "TOPIC_NAME"
 FOOTER_ID = "FOOTER_ID"
 DEFAULT_FOOTER = "0"
 OPEN_END = date(4712, 12, 31)
+MAX_CONFIG_ID = 100
+"""Characters of a batch configuration's id; the vendor's have about ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +32,6 @@ class ConfigurationRow:
     effective_to: date
 
 
-@dataclass(frozen=True, slots=True)
-class Enrichment:
-    """What the configuration adds to a request."""
-
-    topic: str | None
-    batch_config_id: str | None
-    properties: tuple[tuple[str, str], ...]
-
-
 NO_CONFIGURATION = Failure(
     FailureCategory.ENRICHMENT,
     "CONFIGURATION_MISSING",
@@ -46,7 +39,31 @@ NO_CONFIGURATION = Failure(
     "(BATCH_CONFIG_ID) for its name and footer. Add one in Reference Data, then reprocess the "
     "request.",
 )
-"""Why a request without a batch configuration cannot be submitted."""
+UNUSABLE_CONFIGURATION = Failure(
+    FailureCategory.ENRICHMENT,
+    "CONFIGURATION_UNUSABLE",
+    f"The BATCH_CONFIG_ID of this document's configuration is longer than {MAX_CONFIG_ID} "
+    "characters. Correct it in Reference Data, then reprocess the request.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """What the configuration adds to a request."""
+
+    topic: str | None
+    batch_config_id: str
+    """Empty where there is none."""
+    properties: tuple[tuple[str, str], ...]
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why a request with this configuration cannot be submitted, or None."""
+        if not self.batch_config_id:
+            return NO_CONFIGURATION
+        if len(self.batch_config_id) > MAX_CONFIG_ID:
+            return UNUSABLE_CONFIGURATION
+        return None
 
 
 def footer_of(metadata: Mapping[str, str]) -> str:
@@ -83,6 +100,6 @@ def enrich(
         if row.code not in best or rank > best[row.code][0]:
             best[row.code] = (rank, row.value)
     values = {code: value for code, (_, value) in best.items()}
-    batch_config_id = values.pop(BATCH_CONFIG_ID, None) or None
+    batch_config_id = values.pop(BATCH_CONFIG_ID, "")
     topic = values.pop(TOPIC_NAME, None)
     return Enrichment(topic, batch_config_id, tuple(sorted(values.items())))

@@ -71,6 +71,8 @@ class DocumentRequest:
     batch_id: UUID | None = None
     thunderhead_batch_id: str | None = None
     failure: Failure | None = None
+    failures: int = 0
+    """Times in a row that it was given back without an answer; drives the backoff."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
 

@@ -72,6 +72,8 @@ class Doubt:
     retry_after: float | None = None
     is_answered: bool = False
     """The latest send was refused; an earlier one is in doubt."""
+    is_found: bool = False
+    """A batch with our reference exists; whether it holds our documents cannot be told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +233,10 @@ def after_comparison(
     """
     if isinstance(documents, CallFailed):
         # It exists, so its send was accepted: never treat it as one that was not.
-        return Doubt(documents.reason, documents.retry_after)
+        return Doubt(documents.reason, documents.retry_after, is_found=True)
     ours = {str(request_id) for request_id in expected}
     if set(documents) == ours:
         return Record(thunderhead_batch_id)
     if set(documents) < ours and not is_visible_by_now:
-        return Doubt("not all documents are visible yet")
+        return Doubt("not all documents are visible yet", is_found=True)
     return Hold(f"Thunderhead's batch {thunderhead_batch_id} holds other documents than ours")

@@ -162,6 +162,17 @@ class CallFailed:
     """401, 403, 429: Thunderhead refuses us, so the next question would fare no better."""
 
 
+class Cancellation(StrEnum):
+    """What became of a request to cancel a batch."""
+
+    ACCEPTED = "ACCEPTED"
+    """It is being cancelled, or had ended already."""
+    REFUSED = "REFUSED"
+    """Thunderhead will not cancel it, however often it is asked."""
+    FAILED = "FAILED"
+    """No usable answer: ask again later."""
+
+
 Lookup = Found | NotFound | CallFailed
 Poll = BatchReport | NotVisible | CallFailed
 Documents = Mapping[str, DocumentReport] | CallFailed

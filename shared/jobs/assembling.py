@@ -9,10 +9,24 @@ from uuid import UUID
 
 from shared.domain import batching, strict_json, transaction_data
 from shared.domain.batching import BatchKey, Envelope, RenderedDocument
-from shared.domain.models import Batch, DocumentRequest
-from shared.domain.statuses import BatchState
+from shared.domain.models import Batch, DocumentRequest, Failure
+from shared.domain.statuses import BatchState, FailureCategory
 from shared.jobs.leasing import Leases
 from shared.jobs.ports import Store
+
+TOO_LARGE = Failure(
+    FailureCategory.SUBMISSION,
+    "DOCUMENT_TOO_LARGE",
+    "The document is too large for Thunderhead (10 MB per call) even alone.",
+)
+UNUSABLE_CONTENT = Failure(
+    FailureCategory.SUBMISSION,
+    "CONTENT_UNUSABLE",
+    "The content of this request cannot be written as transaction data.",
+)
+
+_CONTENTS_PER_READ = 50
+"""A content may have a mebibyte; this many are in memory beside what was made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,14 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsendable:
+    """A request that no batch can hold."""
+
+    request: DocumentRequest
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Assembler:
     """Makes parcels: new ones from requests, old ones again, byte for byte."""
 
@@ -48,31 +70,37 @@ class Assembler:
 
     def parcels(
         self, key: BatchKey, requests: Sequence[DocumentRequest], owner: UUID
-    ) -> Iterator[Parcel | DocumentRequest]:
+    ) -> Iterator[Parcel | Unsendable]:
         """Make new batches of requests that share a configuration.
 
-        Yields parcels within the limits of Thunderhead, and each request whose document is too
-        large to be sent at all. At most one batch's contents are in memory at a time.
+        Yields parcels within the limits of Thunderhead, then each request that cannot be sent.
         """
         step = min(self.max_documents, batching.MAX_DOCUMENTS)
         envelope = self._envelope(key, self.leases.clock())
-        for start in range(0, len(requests), step):
-            some = sorted(requests[start : start + step], key=lambda q: q.request_id)
-            by_id = {request.request_id: request for request in some}
-            fitting = []
-            for document in self._render(some, self.data_type):
-                if batching.fits_alone(envelope, document):
-                    fitting.append(document)
+        by_id = {request.request_id: request for request in requests}
+        unsendable: list[Unsendable] = []
+
+        def sendable() -> Iterator[RenderedDocument]:
+            for request in requests:
+                document = rendered.get(request.request_id)
+                if document is None:
+                    unsendable.append(Unsendable(request, UNUSABLE_CONTENT))
+                elif not batching.fits_alone(envelope, document):
+                    unsendable.append(Unsendable(request, TOO_LARGE))
                 else:
-                    yield by_id[document.request_id]
-            for documents in batching.chunk(envelope, fitting, step):
-                members = tuple(by_id[document.request_id] for document in documents)
-                yield self._parcel(key, members, documents, owner)
+                    yield document
+
+        rendered = self._render(requests, self.data_type)
+        for documents in batching.chunk(envelope, sendable(), step):
+            ordered = sorted(documents, key=lambda document: document.request_id)
+            members = tuple(by_id[document.request_id] for document in ordered)
+            yield self._parcel(key, members, ordered, owner)
+        yield from unsendable
 
     def again(self, batch: Batch, requests: Sequence[DocumentRequest]) -> Parcel | None:
         """Make the parcel of an intent again; None if it is not the same, byte for byte."""
-        documents = list(self._render(requests, batch.transaction_data_type))
-        payload = batching.payload(_envelope_of(batch), documents)
+        rendered = self._render(requests, batch.transaction_data_type)
+        payload = batching.payload(_envelope_of(batch), rendered.values())
         if batching.digest(payload) != batch.payload_digest:
             return None
         return Parcel(batch, tuple(requests), payload)
@@ -83,18 +111,28 @@ class Assembler:
         They fit: they were part of a batch that did.
         """
         key = BatchKey(parent.batch_config_id, parent.properties)
-        documents = list(self._render(requests, self.data_type))
-        return self._parcel(key, tuple(requests), documents, self.leases.new_id())
+        rendered = self._render(requests, self.data_type)
+        return self._parcel(key, tuple(requests), list(rendered.values()), self.leases.new_id())
 
     def _render(
         self, requests: Sequence[DocumentRequest], data_type: str
-    ) -> Iterator[RenderedDocument]:
-        ids = [request.request_id for request in requests]
-        contents = self.store.read(lambda tx: tx.requests.contents(ids))
-        for request in requests:
-            content = strict_json.loads(contents[request.request_id].encode("utf-8"))
-            data = transaction_data.render(request, content, data_type)
-            yield RenderedDocument.of(request.request_id, data)
+    ) -> dict[UUID, RenderedDocument]:
+        """Render documents, in order; leaves out those whose content cannot be."""
+        rendered: dict[UUID, RenderedDocument] = {}
+        for start in range(0, len(requests), _CONTENTS_PER_READ):
+            some = requests[start : start + _CONTENTS_PER_READ]
+            ids = [request.request_id for request in some]
+            contents = self.store.read(lambda tx: tx.requests.contents(ids))  # noqa: B023
+            for request in some:
+                try:
+                    content = strict_json.loads(contents[request.request_id].encode())
+                    data = transaction_data.render(request, content, data_type)
+                except (KeyError, ValueError):
+                    # Accepted by an earlier version, or gone: it must not stop the others.
+                    continue
+                document = RenderedDocument.of(request.request_id, data)
+                rendered[request.request_id] = document
+        return rendered
 
     def _parcel(
         self,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from shared.domain.batching import BatchKey
-from shared.domain.enrichment import NO_CONFIGURATION, Enrichment, enrich, footer_of
+from shared.domain.enrichment import Enrichment, enrich, footer_of
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.timing import Clock
+from shared.errors import ReferenceDataInvalid, ReferenceDataUnavailable
 from shared.jobs.ports import ReferenceData
 
 
@@ -21,6 +23,10 @@ class Enriched:
     failures: dict[Failure, list[DocumentRequest]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    unanswered: list[DocumentRequest] = field(default_factory=list)
+    """Reference data gave no usable answer for these; they wait, the others go on."""
+    outage: ReferenceDataUnavailable | None = None
+    """Reference data as a whole is out, not just the answer for one configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +42,37 @@ class Enricher:
     ) -> Enriched:
         """Group requests by configuration; those without one fail, each alone.
 
-        `before_call` runs before each question to reference data (it keeps the lease). Raises
-        ReferenceDataUnavailable, and what `before_call` raises.
+        `before_call` runs before each question to reference data (it keeps the lease), and
+        what it raises ends the enrichment.
         """
         today = self.clock().date()
-        known: dict[tuple[str, str], Enrichment] = {}
+        known: dict[tuple[str, str], Enrichment | None] = {}
         result = Enriched()
         for request in requests:
-            footer = footer_of(request.metadata)
-            question = (request.document_name, footer)
+            question = (request.document_name, footer_of(request.metadata))
             if question not in known:
                 before_call()
-                rows = self.reference_data.configurations(*question, today)
-                known[question] = enrich(*question, rows, today)
+                known[question] = self._answer(question, today, result)
             enrichment = known[question]
+            if enrichment is None:
+                result.unanswered.append(request)
+                continue
             routed = request.routed_to(self.topic_for(enrichment.topic))
-            if enrichment.batch_config_id is None:
-                result.failures[NO_CONFIGURATION].append(routed)
+            if enrichment.failure:
+                result.failures[enrichment.failure].append(routed)
             else:
                 key = BatchKey(enrichment.batch_config_id, enrichment.properties)
                 result.groups[key].append(routed)
         return result
+
+    def _answer(
+        self, question: tuple[str, str], today: date, result: Enriched
+    ) -> Enrichment | None:
+        try:
+            rows = self.reference_data.configurations(*question, today)
+        except ReferenceDataInvalid:
+            return None
+        except ReferenceDataUnavailable as error:
+            result.outage = error
+            return None
+        return enrich(*question, rows, today)

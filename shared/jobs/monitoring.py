@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -24,6 +25,11 @@ from shared.jobs.polling import Polled, Poller
 from shared.jobs.ports import Store, Transaction
 from shared.jobs.publishing import EVENTS_PER_FLUSH, Publishing
 from shared.jobs.runs import MONITORING, Run, Runs
+
+_logger = logging.getLogger(__name__)
+
+PUBLISH_EVERY_SECONDS = 1.0
+"""How long an event waits at most while the run goes on polling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,15 @@ class MonitoringJob:
         run = self.runs.start(MONITORING)
         pauses = Pauses(self.store, self.backoff, self.leases.clock, MONITORING)
         pauses.load()
-        with ThreadPoolExecutor(self.concurrency, "thunderhead") as pool:
-            _MonitoringRun(self, run, pauses, pool).drain()
+        # What earlier runs left, before anything else: polls may take all the time there is.
         self.publishing.publish_due(run, pauses)
+        pool = ThreadPoolExecutor(self.concurrency, "thunderhead")
+        try:
+            settled = _MonitoringRun(self, run, pauses, pool).drain()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if settled:
+            self.publishing.publish_due(run, pauses)
         return self.runs.finish(run)
 
 
@@ -66,12 +78,17 @@ class _MonitoringRun:
         self._pool = pool
         self._pending: set[Future[Polled]] = set()
         self._unpublished = 0
+        self._published_at = job.leases.clock()
 
-    def drain(self) -> None:
-        """Poll what is due until nothing is, or the budget ends; settle as answers come in."""
+    def drain(self) -> bool:
+        """Poll what is due until nothing is, or the budget ends; settle as answers come in.
+
+        Returns whether events are left to be published.
+        """
         while self._may_poll() and self._take_up():
             self._record_finished(at_most=2 * self._job.concurrency)
         self._record_finished(at_most=0)
+        return self._unpublished > 0
 
     def _may_poll(self) -> bool:
         is_paused = self._pauses.in_force(pausing.THUNDERHEAD)
@@ -129,8 +146,10 @@ class _MonitoringRun:
                 self._run.counts[counter] += documents
                 if counter in ("completed", "failed"):
                     self._unpublished += documents
-        if self._unpublished >= EVENTS_PER_FLUSH:
-            self._unpublished = 0
+        now = self._job.leases.clock()
+        is_time = now >= after(self._published_at, PUBLISH_EVERY_SECONDS)
+        if self._unpublished >= EVENTS_PER_FLUSH or (self._unpublished and is_time):
+            self._unpublished, self._published_at = 0, now
             self._job.publishing.publish_due(self._run, self._pauses)
 
 
@@ -175,6 +194,7 @@ class _Settler:
         if settlement.held:
             reason = f"Thunderhead says {report.vendor_status}, but documents have no outcome"
             ours = tx.batches.hold(batch, reason, now, report)
+            _alert(batch, reason)
         elif settlement.is_final:
             ours = tx.batches.settle(batch, report, now)
         else:
@@ -183,7 +203,7 @@ class _Settler:
             ours = tx.batches.record_poll(batch, report, now, after(now, wait), since)
         if not ours:
             return {"lost": 1}
-        if settlement.is_final:
+        if settlement.is_final or settlement.held:
             tx.batches.add_messages(batch.batch_id, report.messages, now)
         completed = self._complete(tx, batch, settlement, now)
         failed = 0
@@ -233,6 +253,7 @@ class _Settler:
     def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:
         if not tx.batches.hold(batch, reason, now):
             return {"lost": 1}
+        _alert(batch, reason)
         rows = tx.requests.change_status(
             batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
         )
@@ -255,6 +276,10 @@ class _Settler:
             reason=reason,
             run_id=self.run.run_id,
         )
+
+
+def _alert(batch: Batch, reason: str) -> None:
+    _logger.error("batch held", extra={"batchId": batch.client_reference, "reason": reason})
 
 
 def _by_failure(settlement: Settlement) -> dict[Failure, list[UUID]]:

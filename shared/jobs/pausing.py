@@ -66,7 +66,7 @@ class Pauses:
         since = before.since if before else now
         pause = Pause(name, since, until, failures, reason, self._actor)
         self._known[name] = pause
-        self._store.write(lambda tx: tx.pauses.set(pause))
+        self._store.write(lambda tx: tx.pauses.extend(pause))
         return until
 
     def keep_for_this_run(self, name: str) -> None:

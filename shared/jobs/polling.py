@@ -20,6 +20,7 @@ from shared.domain.thunderhead import (
     IN_PROGRESS,
     BatchReport,
     CallFailed,
+    Cancellation,
     Documents,
     Found,
     NotVisible,
@@ -99,8 +100,7 @@ class _Poll:
                 return self._ended(report)
             case BatchReport():
                 self._warn_of_unknown_status(report)
-                submitted_at = self._batch.submitted_at or self._batch.created_at
-                if settlement.is_overdue(submitted_at, self._leases.clock(), self._deadlines.batch):
+                if self._is_overdue():
                     return self._overdue(report)
                 return Polled(self._batch, report)
 
@@ -115,9 +115,12 @@ class _Poll:
 
     def _ended(self, report: BatchReport) -> Polled:
         documents = self._documents()
-        if isinstance(documents, CallFailed):
-            return Polled(self._batch, failure=documents)
         now = self._leases.clock()
+        if isinstance(documents, CallFailed):
+            if self._is_overdue():
+                reason = f"{report.vendor_status}, but its documents cannot be read"
+                return Polled(self._batch, report, hold_reason=reason)
+            return Polled(self._batch, report, failure=documents)
         since = self._batch.terminal_since or now
         return Polled(
             self._batch,
@@ -133,8 +136,12 @@ class _Poll:
     def _overdue(self, report: BatchReport) -> Polled:
         """Cancel a batch past its deadline, then read it for the last time."""
         self._keep()
-        if not self._thunderhead.cancel(self._vendor_id, self._traceparent):
-            return Polled(self._batch, failure=CallFailed("the batch could not be cancelled"))
+        match self._thunderhead.cancel(self._vendor_id, self._traceparent):
+            case Cancellation.REFUSED:
+                reason = "past its deadline, and Thunderhead refuses to cancel it"
+                return Polled(self._batch, report, hold_reason=reason)
+            case Cancellation.FAILED:
+                return Polled(self._batch, report)
         last = self._read()
         if isinstance(last, BatchReport) and last.vendor_status in _ENDED_BY_ITSELF:
             return self._ended(last)  # just in time: nothing was left to cancel
@@ -164,6 +171,10 @@ class _Poll:
                 return Polled(self._batch, hold_reason=f"{lost}, but has {vendor_id} for it")
             case _:
                 return Polled(self._batch, hold_reason=lost)
+
+    def _is_overdue(self) -> bool:
+        submitted_at = self._batch.submitted_at or self._batch.created_at
+        return settlement.is_overdue(submitted_at, self._leases.clock(), self._deadlines.batch)
 
     def _read(self) -> BatchReport | NotVisible | CallFailed:
         self._keep()

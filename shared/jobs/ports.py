@@ -23,7 +23,14 @@ from shared.domain.models import (
     Pause,
 )
 from shared.domain.statuses import BatchState, RequestStatus
-from shared.domain.thunderhead import BatchReport, Documents, Lookup, Poll, Submission
+from shared.domain.thunderhead import (
+    BatchReport,
+    Cancellation,
+    Documents,
+    Lookup,
+    Poll,
+    Submission,
+)
 
 T = TypeVar("T")
 CorrelationKey = tuple[str, str]
@@ -73,8 +80,8 @@ class Thunderhead(Protocol):
     def documents(self, thunderhead_batch_id: str, traceparent: str) -> Documents:
         """Read the state of every document of a batch, all pages."""
 
-    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> bool:
-        """Ask to cancel a batch; True if that was accepted or the batch had ended already."""
+    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> Cancellation:
+        """Ask to cancel a batch."""
 
 
 # --- events ------------------------------------------------------------------------------
@@ -314,8 +321,8 @@ class Pauses(Protocol):
     def all(self) -> Mapping[str, Pause]:
         """Return every stored pause by name, ended ones included."""
 
-    def set(self, pause: Pause) -> None:
-        """Store a pause."""
+    def extend(self, pause: Pause) -> None:
+        """Store a pause, unless one by this name lasts longer already (or has no end)."""
 
     def clear_ended(self, name: str, now: datetime) -> None:
         """Forget a pause, unless another run has made it longer."""

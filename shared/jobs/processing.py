@@ -15,13 +15,13 @@ from typing import Any
 from uuid import UUID
 
 from shared.domain import submission
-from shared.domain.models import Batch, DocumentRequest, Failure
+from shared.domain.models import Batch, DocumentRequest
 from shared.domain.retrying import Backoff
 from shared.domain.settlement import PollingBounds
-from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
+from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.submission import Guarantees, Resend
 from shared.domain.timing import after
-from shared.errors import LeaseLost, ReferenceDataUnavailable
+from shared.errors import LeaseLost
 from shared.jobs import pausing
 from shared.jobs.assembling import Assembler, Parcel
 from shared.jobs.enriching import Enriched, Enricher
@@ -35,12 +35,6 @@ from shared.jobs.submitting import Outcome, Submitter
 
 MAX_CLAIM = 500
 """Most requests per claim: SQL Server escalates to a table lock at about 5,000 locks."""
-
-TOO_LARGE = Failure(
-    FailureCategory.SUBMISSION,
-    "DOCUMENT_TOO_LARGE",
-    "The document is too large for Thunderhead (10 MB per call) even alone.",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +61,11 @@ class ProcessingJob:
         run = self.runs.start(PROCESSING)
         pauses = Pauses(self.store, self.backoff, self.leases.clock, PROCESSING)
         pauses.load()
-        with ThreadPoolExecutor(self.concurrency, "thunderhead") as pool:
+        pool = ThreadPoolExecutor(self.concurrency, "thunderhead")
+        try:
             _ProcessingRun(self, run, pauses, pool).drain()
+        finally:  # what has not been sent when a run fails must not be
+            pool.shutdown(cancel_futures=True)
         return self.runs.finish(run)
 
 
@@ -182,33 +179,30 @@ class _ProcessingRun:
     def _bring_on_their_way(self, claim: _Claim) -> None:
         """Enrich a claim, commit the intents of its batches, and send them."""
         job = self._job
-        try:
-            enriched = job.enricher.enrich(claim.requests, lambda: self._keep(claim))
-        except ReferenceDataUnavailable as error:
-            self._pauses.begin(pausing.REFERENCE_DATA, str(error))
-            wait = job.backoff.seconds(1)  # the pause may be longer; then nobody claims them
-            self._release(claim, after(job.leases.clock(), wait))
-            return
-        self._pauses.end(pausing.REFERENCE_DATA)
+        enriched = job.enricher.enrich(claim.requests, lambda: self._keep(claim))
+        if enriched.outage:
+            self._pauses.begin(pausing.REFERENCE_DATA, str(enriched.outage))
+        else:
+            self._pauses.end(pausing.REFERENCE_DATA)
         parcels: list[Parcel] = []
         for key, requests in enriched.groups.items():
             for made in job.assembler.parcels(key, requests, claim.owner):
                 if isinstance(made, Parcel):
                     parcels.append(made)
                 else:
-                    enriched.failures[TOO_LARGE].append(made)
+                    enriched.failures[made.failure].append(made.request)
         self._commit_intents(claim, enriched, parcels)
         for parcel in parcels:
             self._start(self._submitter.send, parcel)
 
     def _commit_intents(self, claim: _Claim, enriched: Enriched, parcels: Sequence[Parcel]) -> None:
-        """Hand the claim to its batches, all or nothing, and end what cannot be submitted.
+        """Hand the claim to its batches, all or nothing; end or give back the others.
 
         Raises LeaseLost if another worker has taken over any of it; nothing is written then.
         """
         now = self._job.leases.clock()
 
-        def work(tx: Transaction) -> int:
+        def work(tx: Transaction) -> tuple[int, int]:
             if parcels:
                 tx.batches.insert([parcel.batch for parcel in parcels])
             for parcel in parcels:
@@ -223,9 +217,11 @@ class _ProcessingRun:
                     ended = tx.requests.fail_claimed(claim.owner, ids, failure, topic, now)
                     self._record(tx, ended, RequestStatus.PROCESSING, now)
                     failed += len(ended)
-            return failed
+            return failed, self._release(tx, claim, enriched.unanswered, now)
 
-        self._run.counts["failed"] += self._job.store.write(work)
+        failed, released = self._job.store.write(work)
+        self._run.counts["failed"] += failed
+        self._run.counts["retried"] += released
 
     def _keep(self, claim: _Claim) -> None:
         """Renew a claim's lease if it could end during a call. Raises LeaseLost."""
@@ -240,19 +236,22 @@ class _ProcessingRun:
         if held != len(ids):
             raise LeaseLost(str(claim.owner))
 
-    def _release(self, claim: _Claim, due_at: datetime) -> None:
-        """Give a claim back: an outage costs the requests time, and nothing else."""
-        now = self._job.leases.clock()
-        ids = [request.request_id for request in claim.requests]
-
-        def work(tx: Transaction) -> int:
+    def _release(
+        self, tx: Transaction, claim: _Claim, requests: Sequence[DocumentRequest], now: datetime
+    ) -> int:
+        """Give requests back: an outage costs them time, and nothing else."""
+        by_failures: defaultdict[int, list[UUID]] = defaultdict(list)
+        for request in requests:
+            by_failures[request.failures].append(request.request_id)
+        count = 0
+        for failures, ids in by_failures.items():
+            due_at = after(now, self._job.backoff.seconds(failures + 1))
             released = tx.requests.release(claim.owner, ids, now, due_at)
             self._record(
-                tx, released, RequestStatus.PROCESSING, now, "reference data is unavailable"
+                tx, released, RequestStatus.PROCESSING, now, "no answer from reference data"
             )
-            return len(released)
-
-        self._run.counts["retried"] += self._job.store.write(work)
+            count += len(released)
+        return count
 
     def _record(
         self,

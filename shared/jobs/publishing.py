@@ -34,8 +34,16 @@ class Publishing:
     backoff: Backoff
 
     def publish_due(self, run: Run, pauses: Pauses) -> None:
-        """Publish until nothing is due, the broker is out, or the run's budget ends."""
-        while not pauses.in_force(pausing.EVENTS) and self.runs.may_go_on(run):
+        """Publish until nothing is due, the broker is out, or the run's budget ends.
+
+        One flush happens whatever the budget: its time is bounded by the broker's time-out, and
+        polls must not be able to use up what events need.
+        """
+        is_first = True
+        while not pauses.in_force(pausing.EVENTS):
+            if self.runs.is_stopping or not (is_first or self.runs.may_go_on(run)):
+                return
+            is_first = False
             owner, now, until = self.leases.new_id(), self.leases.clock(), self.leases.until()
             events = self.store.write(
                 lambda tx: tx.outbox.claim(owner, now, until, EVENTS_PER_FLUSH)  # noqa: B023

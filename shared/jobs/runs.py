@@ -64,7 +64,8 @@ class Runs:
         self._clock = clock
         self._new_id = new_id
         self._budget_seconds = budget_seconds
-        self._is_stopping = False
+        self.is_stopping = False
+        """Somebody asked the process to end."""
 
     def start(self, job: str) -> Run:
         """Begin a run."""
@@ -73,11 +74,11 @@ class Runs:
 
     def stop(self) -> None:
         """Let runs finish what they hold and take up nothing new. May be called by a signal."""
-        self._is_stopping = True
+        self.is_stopping = True
 
     def may_go_on(self, run: Run) -> bool:
         """Tell whether a run may take up new work."""
-        return not self._is_stopping and self._clock() < run.ends_at
+        return not self.is_stopping and self._clock() < run.ends_at
 
     def finish(self, run: Run) -> dict[str, Any]:
         """Keep the run as the job's last and return its summary. Raises DatabaseUnavailable."""

@@ -86,8 +86,8 @@ class SubmissionResults:
             return _Change(lambda _: False, "lost", len(parcel.requests))
         if outcome.thunderhead_answered:
             self.thunderhead_answered = True
-            self.pauses.end(pausing.THUNDERHEAD)
-            self.pauses.end(pausing.SUBMISSIONS)
+            if not isinstance(outcome.decision, Wait):
+                self.pauses.end(pausing.THUNDERHEAD)
         match self._with_patience(outcome.decision, parcel.batch):
             case Record() as decision:
                 return self._submitted(parcel, decision)
@@ -111,6 +111,7 @@ class SubmissionResults:
         return batch.attempts + counts
 
     def _submitted(self, parcel: Parcel, decision: Record) -> _Change:
+        self.pauses.end(pausing.SUBMISSIONS)
         now = self.leases.clock()
         batch = parcel.batch
         wait = self.polling.next_poll(0, decision.retry_after)
@@ -154,6 +155,8 @@ class SubmissionResults:
                 _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
                 paused_until = self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
                 due_at = max(due_at, paused_until or due_at)
+            case Doubt(is_found=True):
+                batch = replace(batch, unknown_since=batch.unknown_since or now)
             case Doubt(reason, retry_after, is_answered=False):
                 is_unanswered = True
                 self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)

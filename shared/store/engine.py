@@ -16,6 +16,7 @@ READ_ONLY = "oms_read_only"
 """Execution option of a connection that will only read."""
 
 _SQLITE_BUSY_SECONDS = 30
+_LOCK_TIMEOUT_MILLISECONDS = 15_000
 
 
 def create_engine(url: str) -> Engine:
@@ -35,7 +36,10 @@ def create_engine(url: str) -> Engine:
 
 
 def _create(url: str) -> Engine:
-    if make_url(url).get_backend_name() == "sqlite":
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        if address.database in (None, "", ":memory:"):
+            raise ArgumentError("a database in memory is another one for each connection")
         engine = create_sqlalchemy_engine(
             url,
             pool_size=10,
@@ -45,15 +49,24 @@ def _create(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_sqlalchemy_engine(
+    engine = create_sqlalchemy_engine(
         url,
         pool_size=10,
         max_overflow=10,
         pool_pre_ping=True,
         pool_recycle=1800,
         isolation_level="READ COMMITTED",
-        use_insertmanyvalues=True,
     )
+    event.listen(engine, "connect", _prepare_sql_server)
+    return engine
+
+
+def _prepare_sql_server(connection: Any, _record: Any) -> None:
+    # pyodbc's own time-out does not interrupt a wait for a lock. Error 1222 then: see
+    # `database_errors`.
+    cursor = connection.cursor()
+    cursor.execute(f"SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MILLISECONDS}")
+    cursor.close()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

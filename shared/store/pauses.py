@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, insert, select, true, update
+from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import Pause
-from shared.store.statements import upsert
 from shared.store.tables import pauses
 
 
@@ -25,21 +25,27 @@ class PausesTable:
             for row in self._connection.execute(select(pauses))
         }
 
-    def set(self, pause: Pause) -> None:
-        """Store a pause."""
-        upsert(
-            self._connection,
-            pauses,
-            "name",
-            {
-                "name": pause.name,
-                "since": pause.since,
-                "until": pause.until,
-                "failures": pause.failures,
-                "reason": pause.reason[:1000],
-                "actor": pause.actor,
-            },
+    def extend(self, pause: Pause) -> None:
+        """Store a pause, unless one by this name lasts longer already (or has no end)."""
+        values = {
+            "since": pause.since,
+            "until": pause.until,
+            "failures": pause.failures,
+            "reason": pause.reason[:1000],
+            "actor": pause.actor,
+        }
+        p = pauses.c
+        is_shorter = and_(p.until.is_not(None), p.until < pause.until) if pause.until else true()
+        changed = self._connection.execute(
+            update(pauses).where(p.name == pause.name, is_shorter).values(values)
         )
+        if changed.rowcount:
+            return
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(pauses).values(name=pause.name, **values))
+        except IntegrityError:
+            return  # it exists, and lasts longer
 
     def clear_ended(self, name: str, now: datetime) -> None:
         """Forget a pause, unless another run has made it longer."""

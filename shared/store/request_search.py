@@ -85,6 +85,7 @@ def to_request(row: Row[Any]) -> DocumentRequest:
         event_topic=row.event_topic,
         batch_id=row.batch_id,
         failure=failure,
+        failures=row.failures,
     )
 
 

@@ -133,7 +133,11 @@ class RequestsTable:
             owner,
             request_ids,
             now,
-            {"status": RequestStatus.RECEIVED.value, "due_at": due_at},
+            {
+                "status": RequestStatus.RECEIVED.value,
+                "due_at": due_at,
+                "failures": r.failures + 1,
+            },
         )
 
     def assign_to_batch(
@@ -148,7 +152,7 @@ class RequestsTable:
                 owner,
                 request_ids,
                 now,
-                {"batch_id": batch_id, "event_topic": topic, "due_at": None},
+                {"batch_id": batch_id, "event_topic": topic, "due_at": None, "failures": 0},
             )
         )
 
@@ -330,5 +334,6 @@ def _to_row(request: DocumentRequest) -> dict[str, Any]:
         "received_at": request.received_at,
         "updated_at": request.updated_at,
         "traceparent": request.traceparent,
+        "failures": 0,
         "due_at": first_due(request.received_at, request.priority),
     }

@@ -15,14 +15,13 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Unicode,
-    UnicodeText,
     UniqueConstraint,
     Uuid,
     text,
 )
 
 from shared.domain.statuses import BatchState, FailureCategory, Priority, RequestStatus
-from shared.store.types import UtcTimestamp, blob, key_text, serial, word
+from shared.store.types import UtcTimestamp, blob, key_text, long_text, serial, word
 
 metadata = MetaData(
     naming_convention={
@@ -70,10 +69,12 @@ document_requests = Table(
     # NULL once a batch owns it, and in every status that nobody works on.
     Column("due_at", UtcTimestamp),
     Column("lease_owner", Uuid),
+    # Given back without an answer, so many times in a row.
+    Column("failures", Integer, nullable=False),
     Column("failure_category", word()),
     Column("failure_code", Unicode(100)),
     Column("failure_message", Unicode(1000)),
-    # A random key must not order the rows: they are stored by their receipt.
+    # A random key must not order the rows (here, and in the tables that hang on this one).
     PrimaryKeyConstraint("request_id", mssql_clustered=False),
     UniqueConstraint("source_system", "request_correlation_id"),
     _one_of("status", RequestStatus),
@@ -117,17 +118,19 @@ Index(
 request_contents = Table(
     "request_contents",
     metadata,
-    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
     # JSON as it was sent, compressed (zlib).
     Column("content", blob(), nullable=False),
+    PrimaryKeyConstraint("request_id", mssql_clustered=False),
 )
 
 request_metadata = Table(
     "request_metadata",
     metadata,
-    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
-    Column("metadata_key", key_text(50), primary_key=True),
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
+    Column("metadata_key", key_text(50), nullable=False),
     Column("metadata_value", key_text(255), nullable=False),
+    PrimaryKeyConstraint("request_id", "metadata_key", mssql_clustered=False),
 )
 # requests.page by metadata
 Index(
@@ -140,14 +143,15 @@ Index(
 request_outputs = Table(
     "request_outputs",
     metadata,
-    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), primary_key=True),
-    Column("generation", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
+    Column("generation", Integer, nullable=False, autoincrement=False),
+    Column("position", Integer, nullable=False, autoincrement=False),
     Column("channel_name", Unicode(255), nullable=False),
     Column("mime_type", Unicode(255)),
     Column("page_count", Integer),
     Column("document_name", Unicode(255)),
     Column("location", Unicode(2000)),
+    PrimaryKeyConstraint("request_id", "generation", "position", mssql_clustered=False),
 )
 
 status_history = Table(
@@ -176,7 +180,7 @@ batches = Table(
     Column("batch_config_id", key_text(255), nullable=False),
     Column("project_id", Unicode(255)),
     Column("transaction_data_type", word(50), nullable=False),
-    Column("properties", UnicodeText, nullable=False),
+    Column("properties", long_text(), nullable=False),
     Column("payload_digest", word(64), nullable=False),
     Column("document_count", Integer, nullable=False),
     Column("created_at", UtcTimestamp, nullable=False),
@@ -227,7 +231,7 @@ batch_messages = Table(
     Column("batch_id", Uuid, ForeignKey("batches.batch_id"), nullable=False, index=True),
     Column("document_reference", Unicode(100)),
     Column("kind", Unicode(10), nullable=False),
-    Column("message_text", UnicodeText, nullable=False),
+    Column("message_text", long_text(), nullable=False),
     Column("recorded_at", UtcTimestamp, nullable=False),
 )
 
@@ -275,5 +279,5 @@ job_runs = Table(
     Column("run_id", Uuid, nullable=False),
     Column("started_at", UtcTimestamp, nullable=False),
     Column("finished_at", UtcTimestamp, nullable=False),
-    Column("summary", UnicodeText, nullable=False),
+    Column("summary", long_text(), nullable=False),
 )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, LargeBinary, String, Unicode
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Integer,
+    LargeBinary,
+    String,
+    Unicode,
+    UnicodeText,
+)
 from sqlalchemy.dialects import mssql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -51,5 +60,10 @@ def serial() -> TypeEngine[int]:
 
 
 def blob() -> TypeEngine[bytes]:
-    """Return bytes without a limit: varbinary(max)."""
-    return LargeBinary()
+    """Return bytes without a limit."""
+    return LargeBinary().with_variant(mssql.VARBINARY("max"), "mssql")  # type: ignore[no-untyped-call]
+
+
+def long_text() -> TypeEngine[str]:
+    """Return a text without a limit."""
+    return UnicodeText().with_variant(mssql.NVARCHAR(), "mssql")

@@ -49,6 +49,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     install_error_handlers(app)
     app.include_router(health.router, tags=["health"])
+    # The same for gateways that forward nothing but the prefix.
+    app.include_router(health.router, prefix=PREFIX, include_in_schema=False)
     guard = [Depends(authenticated_call)]
     # The order matters: `summary` would be read as a request's id by what comes after it.
     app.include_router(submissions.router, prefix=PREFIX, tags=["submission"], dependencies=guard)

@@ -40,7 +40,8 @@ class Described(NamedTuple):
 
 
 MALFORMED = Described(
-    "The body is not JSON.", malformed_json("body", "is not JSON (line 1, column 2)")
+    "The body is not JSON.",
+    malformed_json("body", "Expecting property name enclosed in double quotes at line 1, column 2"),
 )
 FORBIDDEN_SYSTEM = Described(
     "The caller may not submit for this source system.", forbidden_source_system()
@@ -114,7 +115,7 @@ def _response(described: list[Described]) -> dict[str, Any]:
     headers = sorted({name for one in described for name in one.example.headers})
     return {
         "description": " ".join(f"`{one.example.code}`: {one.meaning}" for one in described),
-        "headers": describe_headers(*headers),
+        **describe_headers(*headers),
         "content": {
             MEDIA_TYPE: {
                 "schema": schema,

@@ -13,7 +13,7 @@ from shared.jobs.ports import RequestFilter
 from shared.web.camel_model import ClosedModel
 from shared.web.cursors import Position, read_cursor
 from shared.web.problems import Refusal, validation_error
-from shared.web.values import Code, CorrelationId, Metadata, Moment, metadata_schema
+from shared.web.values import Code, CorrelationId, Metadata, Moment, Whole, metadata_schema
 from shared.web.violations import printable, violations_of
 
 METADATA = "metadata."
@@ -49,7 +49,7 @@ class ListQuery(SummaryQuery):
         default_factory=dict,
         description="`metadata.KEY=value` for any number of keys: only with this metadata.",
     )
-    limit: int = Field(50, ge=1, le=200, description="Most requests in one page.")
+    limit: Whole = Field(50, ge=1, le=200, description="Most requests in one page.")
     cursor: str | None = Field(None, description="`nextCursor` of the page before.")
 
     def to_filter(self) -> RequestFilter:

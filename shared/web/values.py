@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainValidator,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -25,8 +24,6 @@ from shared.domain.timing import to_milliseconds
 
 MAX_METADATA_ENTRIES = 50
 
-# Conservative on purpose: codes become file names, XML names and topics elsewhere.
-_CODE = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,49}$"
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -88,13 +85,29 @@ def _moment(value: Any) -> datetime:
     raise broken_rule("must be an RFC 3339 time with its offset, such as 2026-01-31T09:30:00.000Z")
 
 
+def _whole(value: Any) -> Any:
+    # pydantic would read `1.0` and ` 1` too.
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise broken_rule("must be a whole number")
+    return value
+
+
 def _object(value: Any) -> Any:
     if not isinstance(value, dict):
         raise broken_rule("must be a JSON object")
     return value
 
 
-Code = Annotated[str, StringConstraints(strict=True, pattern=_CODE)]
+Code = Annotated[
+    str,
+    Field(strict=True, json_schema_extra={"minLength": 1, "maxLength": 50}),
+    AfterValidator(_without_control_characters),
+    AfterValidator(_without_outer_blanks),
+    _units(50),
+]
+"""Which codes there are is for reference data to say."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
 
 CorrelationId = Annotated[
     str,

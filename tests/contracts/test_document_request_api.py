@@ -243,7 +243,7 @@ def test_the_documented_body_is_taken(change: dict[str, Any]) -> None:
     [
         {"colour": "blue"},
         {"content": []},
-        {"documentType": "an invoice"},
+        {"documentType": "x" * 51},
         {"metadata": {"1": "x"}},
         {"metadata": {"INVOICE_ID": ""}},
         {"metadata": {f"KEY{number}": "x" for number in range(51)}},

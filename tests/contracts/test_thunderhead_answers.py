@@ -53,7 +53,7 @@ SUBMISSIONS: dict[tuple[str, str], domain.Submission] = {
     ("400", "envelope"): domain.Rejected(
         (
             domain.DocumentProblem(
-                None, "REJECTED", "A list of objects with name and value is required."
+                None, "INVALID_ENVELOPE", "A list of objects with name and value is required."
             ),
         )
     ),
@@ -66,7 +66,7 @@ SUBMISSIONS: dict[tuple[str, str], domain.Submission] = {
     ),
     ("422", "named"): domain.Rejected((CLAIM_MISSING,)),
     ("422", "unnamed"): domain.Rejected(
-        (domain.DocumentProblem(None, "REJECTED", "The XML is not well-formed."),)
+        (domain.DocumentProblem(None, "INVALID_TRANSACTION_DATA", "The XML is not well-formed."),)
     ),
     ("429", "tooMany"): domain.Throttled(30.0),
     ("5XX", "out"): domain.Unknown("Thunderhead answered 503", 30.0),
@@ -159,7 +159,7 @@ def test_documents_are_understood_as_documented() -> None:
 
 def test_a_cancellation_is_understood_as_documented() -> None:
     understood = {key: parse_cancel(answer) for key, answer in _documented("cancelBatch").items()}
-    accepted = {key for key, is_accepted in understood.items() if is_accepted}
+    accepted = {key for key, answer in understood.items() if answer is domain.Cancellation.ACCEPTED}
     assert accepted == {("202", "stopping"), ("409", "terminal")}
 
 

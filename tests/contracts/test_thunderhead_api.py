@@ -129,7 +129,7 @@ def _use_as_client(clock: ManualClock) -> list[Exchange]:
         documents = client.documents(batch_id, TRACEPARENT)
         assert not isinstance(documents, domain.CallFailed)
         assert [report.status for report in documents.values()] == ["COMPLETED", "FAILED"]
-        assert client.cancel(batch_id, TRACEPARENT)  # ended already
+        assert client.cancel(batch_id, TRACEPARENT) is domain.Cancellation.ACCEPTED  # had ended
         assert client.submit(submission(1), TRACEPARENT) == domain.Duplicate(batch_id)
 
         changes = {"project_id": "CLAIMS", "properties": ()}
@@ -137,7 +137,7 @@ def _use_as_client(clock: ManualClock) -> list[Exchange]:
             client.submit(submission(2, "application/json", **changes), TRACEPARENT)
         )
         clock.advance(6)
-        assert client.cancel(batch_id, TRACEPARENT)
+        assert client.cancel(batch_id, TRACEPARENT) is domain.Cancellation.ACCEPTED
         assert _status(client.poll(batch_id, TRACEPARENT)) == "STOPPING"
         client.documents(batch_id, TRACEPARENT)
         clock.advance(5)
@@ -146,7 +146,7 @@ def _use_as_client(clock: ManualClock) -> list[Exchange]:
 
         assert client.poll("a/b", TRACEPARENT) == domain.NotVisible()
         assert isinstance(client.documents("0", TRACEPARENT), domain.CallFailed)
-        assert not client.cancel("0", TRACEPARENT)
+        assert client.cancel("0", TRACEPARENT) is domain.Cancellation.REFUSED
         clock.advance(3600)  # the token ends: 401, a new one, again
         assert _status(client.poll(batch_id, TRACEPARENT)) == "CANCELLED"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
+from shared.errors import DatabaseUnavailable
 from shared.store.engine import READ_ONLY
 
 if TYPE_CHECKING:
@@ -36,15 +37,26 @@ def upgrade(engine: Engine) -> tuple[str | None, str | None]:
 
     with engine.begin() as connection:
         if connection.dialect.name == "mssql":
-            connection.execute(
-                text(
-                    "EXEC sp_getapplock @Resource = 'oms_migrate', @LockMode = 'Exclusive', "
-                    "@LockOwner = 'Transaction', @LockTimeout = 60000"
-                )
-            )
+            _lock(connection)
         before = _revision(connection)
         command.upgrade(_config(connection), "head")
         return before, _revision(connection)
+
+
+def _lock(connection: Connection) -> None:
+    """Wait for other migrations, until the transaction ends. Raises DatabaseUnavailable."""
+    # A statement that reads opens the transaction, which EXEC alone need not do.
+    connection.execute(text("SELECT TOP 1 1 FROM sys.objects")).all()
+    result = connection.execute(
+        text(
+            "DECLARE @result int; "
+            "EXEC @result = sp_getapplock @Resource = 'oms_migrate', @LockMode = 'Exclusive', "
+            "@LockOwner = 'Transaction', @LockTimeout = 60000; "
+            "SELECT @result"
+        )
+    ).scalar_one()
+    if result < 0:
+        raise DatabaseUnavailable(f"another migration holds the lock ({result})")
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -30,6 +30,7 @@ from shared.jobs.intake import Stored
 from shared.jobs.ports import RequestFilter
 from shared.settings import Settings
 from shared.web.bodies import read_document_request
+from tests.contracts.validation import assert_valid_event
 from tests.integration.clocks import TestClock
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -185,7 +186,10 @@ class World:
     def events(self, count: int, broker: MockBroker | None = None) -> list[dict[str, Any]]:
         """Read so many events, then make sure by a marker that there are no more."""
         servers = (broker or self.broker).bootstrap_servers
-        return read_events(servers, [TOPIC, POLICY_TOPIC], count)
+        events = read_events(servers, [TOPIC, POLICY_TOPIC], count)
+        for event in events:
+            assert_valid_event(event["value"])
+        return events
 
     def assert_one_event_stored_each(self, system: System) -> None:
         """Each terminal request has one event, and the broker has acknowledged it."""

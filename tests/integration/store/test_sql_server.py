@@ -126,7 +126,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.outbox.retry_later(owner, [events[1].event_id], LATER, "why")
     tx.outbox.set_aside(owner, [events[2].event_id], "why")
     for _ in range(2):
-        tx.pauses.set(Pause("x", START, None, 1, "why", "a"))
+        tx.pauses.extend(Pause("x", START, None, 1, "why", "a"))
         tx.job_runs.record(JobRun("processing", owner, START, START, {}))
     tx.pauses.all()
     tx.pauses.clear_ended("x", LATER)

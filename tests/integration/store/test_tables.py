@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -187,19 +186,28 @@ def test_messages_of_a_batch_are_kept(store: SqlStore, owner: UUID) -> None:
     assert [tuple(row) for row in found] == [("I" * 10, "x" * 5000), ("E", "Grüße")]
 
 
-def test_a_pause_is_set_changed_and_forgotten_once_it_has_ended(store: SqlStore) -> None:
-    def clear(now: datetime) -> None:
-        store.write(lambda tx: tx.pauses.clear_ended("thunderhead", now))
+def test_a_pause_is_extended_never_shortened_and_forgotten_once_it_has_ended(
+    store: SqlStore,
+) -> None:
+    def extend(pause: Pause) -> None:
+        store.write(lambda tx: tx.pauses.extend(pause))
 
-    forever = Pause("thunderhead", START, None, 1, "why", "somebody")
-    until = replace(forever, until=after(START, 60), failures=2)
-    for one in (forever, until):
-        store.write(lambda tx: tx.pauses.set(one))  # noqa: B023
-        clear(after(START, 59))
-        assert store.read(lambda tx: tx.pauses.all()) == {"thunderhead": one}
-    clear(after(START, 60))
-    clear(after(START, 60))
-    assert store.read(lambda tx: tx.pauses.all()) == {}
+    def found() -> Pause | None:
+        return store.read(lambda tx: tx.pauses.all()).get("thunderhead")
+
+    short = Pause("thunderhead", START, after(START, 30), 1, "why", "somebody")
+    longer = replace(short, until=after(START, 60), failures=2)
+    forever = replace(short, until=None, reason="maintenance")
+    for given, expected in ((short, short), (longer, longer), (short, longer)):
+        extend(given)
+        assert found() == expected
+    store.write(lambda tx: tx.pauses.clear_ended("thunderhead", after(START, 59)))
+    assert found() == longer
+    store.write(lambda tx: tx.pauses.clear_ended("thunderhead", after(START, 60)))
+    assert found() is None
+    for given in (forever, longer):
+        extend(given)
+        assert found() == forever
 
 
 @pytest.mark.parametrize("table", ["pauses", "job_runs"])
@@ -215,7 +223,7 @@ def test_one_row_per_name_also_when_all_write_at_once(
             run = JobRun("processing", uuid4(), START, START, {"round": round_})
             pause = Pause("thunderhead", START, START, number, "why", "a")
             if table == "pauses":
-                mine.write(lambda tx: tx.pauses.set(pause))  # noqa: B023
+                mine.write(lambda tx: tx.pauses.extend(pause))  # noqa: B023
             else:
                 mine.write(lambda tx: tx.job_runs.record(run))  # noqa: B023
         mine.close()

@@ -15,6 +15,7 @@ from shared.domain.thunderhead import (
     Accepted,
     BatchReport,
     CallFailed,
+    Cancellation,
     DocumentProblem,
     DocumentReport,
     DocumentStatus,
@@ -539,22 +540,25 @@ def test_all_pages_together_obey_the_time_limit() -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (Reply(202), True),
-        (Reply(200), True),
-        (Reply(409, {"code": "BATCH_TERMINAL"}), True),
-        (Reply(409), False),
-        (Reply(404), False),
-        (Reply(403), False),
-        (Reply(503), False),
-        (Reply(302, None, {"Location": "/"}), False),
+        (Reply(202), Cancellation.ACCEPTED),
+        (Reply(200), Cancellation.ACCEPTED),
+        (Reply(409, {"code": "BATCH_TERMINAL"}), Cancellation.ACCEPTED),
+        (Reply(409), Cancellation.REFUSED),
+        (Reply(404), Cancellation.REFUSED),
+        (Reply(405), Cancellation.REFUSED),
+        (Reply(403), Cancellation.FAILED),
+        (Reply(429), Cancellation.FAILED),
+        (Reply(503), Cancellation.FAILED),
+        (Reply(302, None, {"Location": "/"}), Cancellation.FAILED),
     ],
 )
-def test_cancel(reply: Reply, expected: bool) -> None:
+def test_cancel(reply: Reply, expected: Cancellation) -> None:
     with serving([reply]) as server:
         assert client(server.url).cancel("7", TRACEPARENT) is expected
     (received,) = server.received
     assert (received.method, received.path) == ("POST", "/batches/7/cancel")
 
 
-def test_a_cancel_that_cannot_be_sent_is_none() -> None:
-    assert not client(f"http://127.0.0.1:{unused_port()}").cancel("7", TRACEPARENT)
+def test_a_cancel_that_cannot_be_sent_has_failed() -> None:
+    answer = client(f"http://127.0.0.1:{unused_port()}").cancel("7", TRACEPARENT)
+    assert answer is Cancellation.FAILED

@@ -51,7 +51,7 @@ def test_a_name_with_a_star_behind_it_is_a_prefix_not_the_exact_name() -> None:
 
 @pytest.mark.parametrize("document", ["IVZRECPAX", "VZ", "ivzrecpa", "IVY*", "ZRECPA"])
 def test_other_names_do_not_apply(document: str) -> None:
-    assert chosen(row(document, "other")) is None
+    assert chosen(row(document, "other")) == ""
 
 
 def test_the_footer_of_the_request_beats_the_default_one() -> None:
@@ -69,7 +69,7 @@ def test_the_footer_counts_before_the_start_and_the_id() -> None:
 
 
 def test_another_footer_does_not_apply() -> None:
-    assert chosen(row(NAME, "other", footer="3")) is None
+    assert chosen(row(NAME, "other", footer="3")) == ""
 
 
 def test_the_default_footer_is_0() -> None:
@@ -130,13 +130,13 @@ def test_each_code_is_chosen_on_its_own() -> None:
 
 def test_the_topic_is_known_also_without_a_batch_configuration() -> None:
     found = enrich(NAME, "2", [row("*", "oms-letters", code="TOPIC_NAME")], TODAY)
-    assert (found.topic, found.batch_config_id) == ("oms-letters", None)
+    assert (found.topic, found.batch_config_id) == ("oms-letters", "")
 
 
 @pytest.mark.parametrize("rows", [[], [row(NAME, "")]])
 def test_without_a_batch_configuration_there_is_none(rows: list[ConfigurationRow]) -> None:
     found = enrich(NAME, "2", rows, TODAY)
-    assert (found.batch_config_id, found.topic, found.properties) == (None, None, ())
+    assert (found.batch_config_id, found.topic, found.properties) == ("", None, ())
 
 
 # --- against an obvious oracle --------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_the_choice_is_that_of_the_rule(
     rows: list[ConfigurationRow], footer: str, name: str
 ) -> None:
     found = enrich(name, footer, rows, TODAY)
-    assert found.batch_config_id == best(rows, name, footer, "BATCH_CONFIG_ID")
+    assert found.batch_config_id == (best(rows, name, footer, "BATCH_CONFIG_ID") or "")
     assert found.topic == best(rows, name, footer, "TOPIC_NAME")
     assert dict(found.properties).get("SIGNEE_1") == best(rows, name, footer, "SIGNEE_1")
     assert found == enrich(name, footer, rows[::-1], TODAY)

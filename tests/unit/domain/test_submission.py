@@ -374,4 +374,4 @@ def test_documents_that_could_not_be_read_say_nothing() -> None:
     """The batch exists, so the doubt stays: it must not count as not accepted."""
     failed = CallFailed("503", 5.0)
     decision = after_comparison(failed, FOUR, "76647", is_visible_by_now=True)
-    assert decision == Doubt("503", 5.0)
+    assert decision == Doubt("503", 5.0, is_found=True)

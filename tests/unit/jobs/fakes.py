@@ -9,7 +9,7 @@ from uuid import UUID
 
 from shared.domain.enrichment import ConfigurationRow
 from shared.domain.models import OutboxEvent
-from shared.domain.thunderhead import Documents, Lookup, Poll, Submission
+from shared.domain.thunderhead import Cancellation, Documents, Lookup, Poll, Submission
 from shared.errors import ReferenceDataUnavailable
 from shared.jobs.ports import Publisher, PublishFailure, ReferenceData, Store, Thunderhead
 from shared.store.database import SqlStore
@@ -109,8 +109,9 @@ class ScriptedThunderhead(Thunderhead):
     def documents(self, thunderhead_batch_id: str, traceparent: str) -> Documents:
         return self._next("documents")
 
-    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> bool:
-        return bool(self._next("cancel"))
+    def cancel(self, thunderhead_batch_id: str, traceparent: str) -> Cancellation:
+        answer: Cancellation = self._next("cancel")
+        return answer
 
     def _next(self, kind: str) -> Any:
         self.calls.append(kind)

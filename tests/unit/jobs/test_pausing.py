@@ -104,7 +104,7 @@ def test_many_answers_at_once_are_one_outage(pauses: Pauses) -> None:
 
 
 def test_a_pause_without_an_end_is_kept(store: SqlStore, clock: StandingClock) -> None:
-    store.write(lambda tx: tx.pauses.set(Pause(NAME, NOON, None, 0, "maintenance", "somebody")))
+    store.write(lambda tx: tx.pauses.extend(Pause(NAME, NOON, None, 0, "maintenance", "somebody")))
     pauses = next_run(store, clock)
     assert pauses.in_force(NAME)
     pauses.begin(NAME, "the answer to a call that was under way")
@@ -114,7 +114,7 @@ def test_a_pause_without_an_end_is_kept(store: SqlStore, clock: StandingClock) -
 
 def test_a_pause_without_an_end_is_in_force_for_ever(store: SqlStore, clock: StandingClock) -> None:
     pause = Pause(pausing.SUBMISSIONS, NOON, None, 0, "maintenance", "somebody")
-    store.write(lambda tx: tx.pauses.set(pause))
+    store.write(lambda tx: tx.pauses.extend(pause))
     clock.advance(1e8)
     assert next_run(store, clock).in_force(pausing.SUBMISSIONS)
 

@@ -12,6 +12,7 @@ from shared.domain.statuses import BatchState, FailureCategory
 from shared.domain.thunderhead import (
     BatchReport,
     CallFailed,
+    Cancellation,
     DocumentReport,
     DocumentStatus,
     Found,
@@ -124,7 +125,9 @@ def test_pending_documents_of_an_ended_batch_have_their_grace(
 
 def test_past_the_deadline_a_batch_is_cancelled_then_read_for_the_last_time(poll: Poll) -> None:
     thunderhead = ScriptedThunderhead(
-        poll=[RUNNING, BatchReport("STOPPING")], documents=[DOCUMENTS], cancel=[True]
+        poll=[RUNNING, BatchReport("STOPPING")],
+        documents=[DOCUMENTS],
+        cancel=[Cancellation.ACCEPTED],
     )
     settlement = poll(thunderhead, DAY + 1).settlement
     assert thunderhead.calls == ["poll", "cancel", "poll", "documents"]
@@ -142,19 +145,33 @@ def test_before_the_deadline_nothing_is_cancelled(poll: Poll) -> None:
 @pytest.mark.parametrize(
     "answers",
     [
-        {"poll": [RUNNING], "cancel": [False], "documents": [DOCUMENTS]},
-        {"poll": [RUNNING], "cancel": [True], "documents": [CallFailed("503")]},
+        {"poll": [RUNNING], "cancel": [Cancellation.FAILED], "documents": [DOCUMENTS]},
+        {"poll": [RUNNING], "cancel": [Cancellation.ACCEPTED], "documents": [CallFailed("503")]},
     ],
 )
 def test_nothing_times_out_without_a_cancel_and_a_last_read(poll: Poll, answers: Any) -> None:
     polled = poll(ScriptedThunderhead(**answers), DAY + 1)
-    assert polled.failure
-    assert polled.settlement is None
+    assert polled.settlement is polled.hold_reason is None
+
+
+def test_a_batch_that_cannot_be_cancelled_is_held(poll: Poll) -> None:
+    thunderhead = ScriptedThunderhead(poll=[RUNNING], cancel=[Cancellation.REFUSED])
+    assert poll(thunderhead, DAY + 1).hold_reason
+
+
+def test_a_batch_whose_documents_never_show_is_held_at_its_deadline(poll: Poll) -> None:
+    thunderhead = ScriptedThunderhead(poll=[COMPLETED], documents=[CallFailed("404")])
+    assert poll(thunderhead, DAY + 1).hold_reason
+
+
+def test_documents_that_do_not_show_yet_are_asked_for_again(poll: Poll) -> None:
+    polled = poll(ScriptedThunderhead(poll=[COMPLETED], documents=[CallFailed("404")]), DAY)
+    assert polled.hold_reason is polled.settlement is None
 
 
 def test_a_batch_that_ended_meanwhile_has_not_timed_out(poll: Poll) -> None:
     thunderhead = ScriptedThunderhead(
-        poll=[RUNNING, COMPLETED], documents=[DOCUMENTS], cancel=[True]
+        poll=[RUNNING, COMPLETED], documents=[DOCUMENTS], cancel=[Cancellation.ACCEPTED]
     )
     settlement = poll(thunderhead, DAY + 1).settlement
     assert settlement

@@ -123,7 +123,7 @@ def test_a_summary_counts_every_status(queries: Queries) -> None:
 def test_readiness_shows_the_last_runs_and_the_pauses(queries: Queries, store: SqlStore) -> None:
     run = JobRun("processing", UUID(int=5), NOON, NOON, {"claimed": 3})
     pause = Pause("thunderhead", NOON, NOON, 1, "503", "processing")
-    store.write(lambda tx: (tx.job_runs.record(run), tx.pauses.set(pause)))
+    store.write(lambda tx: (tx.job_runs.record(run), tx.pauses.extend(pause)))
     readiness = queries.readiness()
     assert list(readiness.runs) == [run]
     assert list(readiness.pauses) == [pause]

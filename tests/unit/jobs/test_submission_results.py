@@ -151,8 +151,8 @@ def test_a_later_wait_does_not_end_the_doubt(stage: Stage) -> None:
 def test_sends_with_unknown_outcome_count_while_thunderhead_otherwise_answers(
     stage: Stage, attempts: int, answered: bool
 ) -> None:
-    documents = list(stage.results.assembler._render((REQUEST,), BATCH.transaction_data_type))
-    digest = batching.digest(batching.payload(_envelope_of(BATCH), documents))
+    rendered = stage.results.assembler._render((REQUEST,), BATCH.transaction_data_type)
+    digest = batching.digest(batching.payload(_envelope_of(BATCH), rendered.values()))
     in_doubt = replace(BATCH, unknown_since=NOON, attempts=attempts, payload_digest=digest)
     parcels = stage.record(Resend(), in_doubt, answered=answered)
     if answered and attempts == 4:  # this was the fifth

@@ -14,7 +14,7 @@ def assert_problem(response: Any, status: int, code: str, *fields: str) -> dict[
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
-    ProblemDocument.model_validate(problem)
+    ProblemDocument.model_validate(problem, extra="forbid")
     assert (problem["status"], problem["code"]) == (status, code)
     named = [error["field"] for error in problem["errors"]]
     assert len(named) == len(set(named))

@@ -151,7 +151,7 @@ INVALID = {
     "a content key twice": (text(content='{"a":1,"a":1}'), ["content.a"]),
     "a deeper content key twice": (text(content='{"a":[{"b":1,"b":2}]}'), ["content.a[0].b"]),
     "all at once": (
-        text('"colour":1', language='"?"', metadata='{"a b":"1"}', content='{"a":"\\u0000"}'),
+        text('"colour":1', language='" ?"', metadata='{"a b":"1"}', content='{"a":"\\u0000"}'),
         ["colour", "language", "metadata.a b", "content.a"],
     ),
 }
@@ -348,7 +348,9 @@ QUERIES = {
     "metadata repeated": ("metadata.A=1&metadata.A=2", ["metadata.A"]),
     "metadata value NUL": ("metadata.A=%00", ["metadata.A"]),
     "metadata value empty": ("metadata.A=", ["metadata.A"]),
-    "no code": ("sourceSystem=A%20B", ["sourceSystem"]),
+    "no code": ("sourceSystem=%20A", ["sourceSystem"]),
+    "no whole limit": ("limit=1.0", ["limit"]),
+    "blank limit": ("limit=%205", ["limit"]),
     "no status": ("status=DONE", ["status"]),
     "correlation id too long": (f"requestCorrelationId={'x' * 101}", ["requestCorrelationId"]),
     "naive time": ("receivedFrom=2026-01-31T09:30:00", ["receivedFrom"]),

@@ -17,7 +17,7 @@ def test_live(client: TestClient, store: MemoryStore) -> None:
     store.is_out = True
     response = client.get("/health/live")
     assert response.status_code == 200
-    LiveAnswer.model_validate(response.json())
+    LiveAnswer.model_validate(response.json(), extra="forbid")
 
 
 def test_ready(services: Services, store: MemoryStore) -> None:
@@ -35,7 +35,7 @@ def test_ready(services: Services, store: MemoryStore) -> None:
     response = TestClient(app).get("/health/ready")
     assert response.status_code == 200
     answer = response.json()
-    ReadyAnswer.model_validate(answer)
+    ReadyAnswer.model_validate(answer, extra="forbid")
     assert (answer["status"], answer["database"]) == ("ready", "up")
     states = {one["name"]: (one["state"], one["until"]) for one in answer["dependencies"]}
     assert states == {
@@ -52,6 +52,12 @@ def test_not_ready_without_the_database(client: TestClient, store: MemoryStore) 
     response = client.get("/health/ready")
     assert response.status_code == 503
     answer = response.json()
-    ReadyAnswer.model_validate(answer)
+    ReadyAnswer.model_validate(answer, extra="forbid")
     assert (answer["status"], answer["database"]) == ("unavailable", "down")
     assert "hunter2" not in response.text
+
+
+def test_health_is_there_below_the_prefix_too(client: TestClient) -> None:
+    """For gateways that forward nothing else."""
+    assert client.get("/api/v1/health/live").json() == {"status": "live"}
+    assert client.get("/api/v1/health/ready").status_code == 200

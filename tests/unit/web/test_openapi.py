@@ -8,6 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from shared.web.examples import EXAMPLES
+
 
 @pytest.fixture
 def described(client: TestClient) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def test_every_operation_is_described(described: dict[str, Any]) -> None:
     for path, operation in operations:
         assert re.fullmatch(r"[a-z][A-Za-z]+", operation["operationId"])
         assert operation["summary"]
+        assert operation["description"]
+        assert all(response["description"] for response in operation["responses"].values())
         if path.startswith("/health"):
             assert operation["security"] == []
             continue
@@ -77,6 +81,17 @@ def test_bodies_are_described(described: dict[str, Any]) -> None:
         "language",
         "content",
     }
+
+
+def test_every_example_of_an_answer_is_used(described: dict[str, Any]) -> None:
+    answers = {
+        (operation["operationId"], int(status))
+        for operations in described["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if "application/json" in response["content"]
+    }
+    assert answers == set(EXAMPLES)
 
 
 def test_the_description_is_made_once(app: FastAPI) -> None:

@@ -34,7 +34,7 @@ def ids(client: TestClient, body: dict[str, Any]) -> list[str]:
 def found(client: TestClient, query: str) -> list[str]:
     response = client.get(f"{PATH}?{query}")
     assert response.status_code == 200, response.text
-    PageAnswer.model_validate(response.json())
+    PageAnswer.model_validate(response.json(), extra="forbid")
     return [item["requestId"] for item in response.json()["items"]]
 
 
@@ -99,7 +99,7 @@ def test_filters(client: TestClient, ids: list[str]) -> None:
 def test_summary(client: TestClient, ids: list[str]) -> None:
     client.post(f"{PATH}/{ids[0]}/cancel")
     answer = client.get(f"{PATH}/summary").json()
-    SummaryAnswer.model_validate(answer)
+    SummaryAnswer.model_validate(answer, extra="forbid")
     assert answer["total"] == 5
     assert answer["counts"] == dict.fromkeys(RequestStatus, 0) | {"RECEIVED": 4, "FAILED": 1}
     assert client.get(f"{PATH}/summary?sourceSystem=NOVA").json()["total"] == 2
@@ -117,7 +117,7 @@ def test_reads_a_finished_request(client: TestClient, store: MemoryStore, ids: l
         outputs=(Output("PRINT", "application/pdf", 2, "invoice.pdf", "https://x/1"),),
     )
     resource = client.get(f"{PATH}/{ids[0].upper()}").json()
-    answer = DocumentRequestAnswer.model_validate(resource)
+    answer = DocumentRequestAnswer.model_validate(resource, extra="forbid")
     assert answer.outputs is not None
     assert answer.thunderhead_batch_id == "76647"
 
@@ -125,7 +125,7 @@ def test_reads_a_finished_request(client: TestClient, store: MemoryStore, ids: l
 def test_history(client: TestClient, ids: list[str]) -> None:
     client.post(f"{PATH}/{ids[0]}/cancel")
     answer = client.get(f"{PATH}/{ids[0]}/history").json()
-    HistoryAnswer.model_validate(answer)
+    HistoryAnswer.model_validate(answer, extra="forbid")
     changes = [(item["from"], item["to"], item["actor"]) for item in answer["items"]]
     assert changes == [(None, "RECEIVED", "anonymous"), ("RECEIVED", "FAILED", "anonymous")]
 
@@ -134,7 +134,7 @@ def test_cancels_once(client: TestClient, store: MemoryStore, ids: list[str]) ->
     response = client.post(f"{PATH}/{ids[0]}/cancel")
     assert response.status_code == 200
     assert response.json()["failure"]["category"] == "CANCELLED"
-    DocumentRequestAnswer.model_validate(response.json())
+    DocumentRequestAnswer.model_validate(response.json(), extra="forbid")
     assert_problem(client.post(f"{PATH}/{ids[0]}/cancel"), 409, "NOT_CANCELLABLE")
     assert len(store.tables.outbox.events) == 1
 

@@ -16,7 +16,7 @@ def test_accepts(client: TestClient, store: MemoryStore, body: dict[str, Any]) -
     response = client.post(PATH, json=body)
     assert response.status_code == 202
     resource = response.json()
-    DocumentRequestAnswer.model_validate(resource)
+    DocumentRequestAnswer.model_validate(resource, extra="forbid")
     assert response.headers["location"] == f"{PATH}/{resource['requestId']}"
     assert "idempotent-replayed" not in response.headers
     assert resource["status"] == "RECEIVED"
@@ -89,7 +89,7 @@ def test_takes_and_refuses_items_one_by_one(
     response = client.post(f"{PATH}/batch", json={"items": items})
     assert response.status_code == 207
     answer = response.json()
-    BatchAnswer.model_validate(answer)
+    BatchAnswer.model_validate(answer, extra="forbid")
     assert [one["index"] for one in answer["items"]] == list(range(9))
     statuses = [one["status"] for one in answer["items"]]
     assert statuses == [202, 422, 200, 409, 200, 409, 422, 422, 202]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from shared.store.types import UtcTimestamp, blob, key_text, serial, word
+from shared.store.types import UtcTimestamp, blob, key_text, long_text, serial, word
 
 revision = "0001"
 down_revision = None
@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("batch_config_id", key_text(255), nullable=False),
         sa.Column("project_id", sa.Unicode(length=255), nullable=True),
         sa.Column("transaction_data_type", word(50), nullable=False),
-        sa.Column("properties", sa.UnicodeText(), nullable=False),
+        sa.Column("properties", long_text(), nullable=False),
         sa.Column("payload_digest", word(64), nullable=False),
         sa.Column("document_count", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcTimestamp(), nullable=False),
@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("started_at", UtcTimestamp(), nullable=False),
         sa.Column("finished_at", UtcTimestamp(), nullable=False),
-        sa.Column("summary", sa.UnicodeText(), nullable=False),
+        sa.Column("summary", long_text(), nullable=False),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_job_runs")),
     )
     op.create_table(
@@ -100,7 +100,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Uuid(), nullable=False),
         sa.Column("document_reference", sa.Unicode(length=100), nullable=True),
         sa.Column("kind", sa.Unicode(length=10), nullable=False),
-        sa.Column("message_text", sa.UnicodeText(), nullable=False),
+        sa.Column("message_text", long_text(), nullable=False),
         sa.Column("recorded_at", UtcTimestamp(), nullable=False),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["batches.batch_id"], name=op.f("fk_batch_messages_batch_id")
@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("due_at", UtcTimestamp(), nullable=True),
         sa.Column("lease_owner", sa.Uuid(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failure_category", word(), nullable=True),
         sa.Column("failure_code", sa.Unicode(length=100), nullable=True),
         sa.Column("failure_message", sa.Unicode(length=1000), nullable=True),
@@ -255,7 +256,9 @@ def upgrade() -> None:
             ["document_requests.request_id"],
             name=op.f("fk_request_contents_request_id"),
         ),
-        sa.PrimaryKeyConstraint("request_id", name=op.f("pk_request_contents")),
+        sa.PrimaryKeyConstraint(
+            "request_id", name=op.f("pk_request_contents"), mssql_clustered=False
+        ),
     )
     op.create_table(
         "request_metadata",
@@ -267,7 +270,9 @@ def upgrade() -> None:
             ["document_requests.request_id"],
             name=op.f("fk_request_metadata_request_id"),
         ),
-        sa.PrimaryKeyConstraint("request_id", "metadata_key", name=op.f("pk_request_metadata")),
+        sa.PrimaryKeyConstraint(
+            "request_id", "metadata_key", name=op.f("pk_request_metadata"), mssql_clustered=False
+        ),
     )
     with op.batch_alter_table("request_metadata", schema=None) as batch_op:
         batch_op.create_index(
@@ -292,7 +297,11 @@ def upgrade() -> None:
             name=op.f("fk_request_outputs_request_id"),
         ),
         sa.PrimaryKeyConstraint(
-            "request_id", "generation", "position", name=op.f("pk_request_outputs")
+            "request_id",
+            "generation",
+            "position",
+            name=op.f("pk_request_outputs"),
+            mssql_clustered=False,
         ),
     )
     op.create_table(
