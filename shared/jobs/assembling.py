@@ -12,7 +12,7 @@ from shared.domain.batching import BatchKey, Envelope, RenderedDocument
 from shared.domain.models import Batch, DocumentRequest, Failure
 from shared.domain.statuses import BatchState, FailureCategory
 from shared.jobs.leasing import Leases
-from shared.jobs.ports import Store
+from shared.jobs.storage import Store
 
 TOO_LARGE = Failure(
     FailureCategory.SUBMISSION,

@@ -17,7 +17,8 @@ from shared.domain.models import DocumentRequest, HistoryEntry, NewRequest
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import Clock
 from shared.errors import DatabaseUnavailable, DuplicateCorrelationId, ReferenceDataUnavailable
-from shared.jobs.ports import CorrelationKey, ReferenceData, Store, Transaction
+from shared.jobs.ports import ReferenceData
+from shared.jobs.storage import CorrelationKey, Store, Transaction
 
 _MAX_ROUNDS = 20
 """Each lost race means that somebody else's request was stored; more than this is a fault."""

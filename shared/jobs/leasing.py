@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.domain.models import Batch
 from shared.domain.timing import Clock, after
 from shared.errors import LeaseLost
-from shared.jobs.ports import Store
+from shared.jobs.storage import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
 from shared.jobs.polling import Polled, Poller
-from shared.jobs.ports import Store, Transaction
 from shared.jobs.publishing import EVENTS_PER_FLUSH, Publishing
 from shared.jobs.runs import MONITORING, Run, Runs
+from shared.jobs.storage import Store, Transaction
 
 _logger = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.domain.timing import Clock
 from shared.errors import ActionRefused
 from shared.jobs.outcomes import Recorder
-from shared.jobs.ports import ReferenceData, Store, Transaction
+from shared.jobs.ports import ReferenceData
 from shared.jobs.queries import Caller, Queries
+from shared.jobs.storage import Store, Transaction
 
 
 class Operations:

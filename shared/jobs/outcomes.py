@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.domain.events import terminal_event
 from shared.domain.models import DocumentRequest, HistoryEntry
 from shared.domain.statuses import RequestStatus, can_become
-from shared.jobs.ports import Transaction
+from shared.jobs.storage import Transaction
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.domain.models import Pause
 from shared.domain.retrying import Backoff
 from shared.domain.timing import Clock, after
-from shared.jobs.ports import Store
+from shared.jobs.storage import Store
 
 THUNDERHEAD = "thunderhead"
 SUBMISSIONS = "submissions"

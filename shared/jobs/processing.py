@@ -28,8 +28,9 @@ from shared.jobs.enriching import Enriched, Enricher
 from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
-from shared.jobs.ports import Store, Thunderhead, Transaction
+from shared.jobs.ports import Thunderhead
 from shared.jobs.runs import PROCESSING, Run, Runs
+from shared.jobs.storage import Store, Transaction
 from shared.jobs.submission_results import SubmissionResults
 from shared.jobs.submitting import Outcome, Submitter
 

@@ -13,8 +13,9 @@ from shared.domain.timing import after
 from shared.jobs import pausing
 from shared.jobs.leasing import Leases
 from shared.jobs.pausing import Pauses
-from shared.jobs.ports import Publisher, PublishFailure, Store, Transaction
+from shared.jobs.ports import Publisher, PublishFailure
 from shared.jobs.runs import Run, Runs
+from shared.jobs.storage import Store, Transaction
 
 EVENTS_PER_FLUSH = 500
 

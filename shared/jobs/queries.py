@@ -10,7 +10,7 @@ from uuid import UUID
 from shared.domain.models import DocumentRequest, HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
-from shared.jobs.ports import RequestFilter, Store
+from shared.jobs.storage import RequestFilter, Store
 
 
 @dataclass(frozen=True, slots=True)

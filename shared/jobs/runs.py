@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.domain.models import JobRun
 from shared.domain.timing import Clock, after
-from shared.jobs.ports import Store
+from shared.jobs.storage import Store
 
 _logger = logging.getLogger(__name__)
 

@@ -33,8 +33,8 @@ from shared.jobs.assembling import Assembler, Parcel
 from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
-from shared.jobs.ports import Store, Transaction
 from shared.jobs.runs import PROCESSING, Run
+from shared.jobs.storage import Store, Transaction
 from shared.jobs.submitting import Outcome
 
 _logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import FailureCategory, Priority, RequestStatus
-from shared.jobs.ports import RequestFilter
+from shared.jobs.storage import RequestFilter
 from shared.store import request_details
 from shared.store.tables import batches, document_requests, request_metadata
 

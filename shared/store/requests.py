@@ -18,7 +18,7 @@ from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import first_due
 from shared.errors import DuplicateCorrelationId
-from shared.jobs.ports import CorrelationKey, RequestFilter
+from shared.jobs.storage import CorrelationKey, RequestFilter
 from shared.store import request_details, request_search
 from shared.store.database_errors import is_unique_violation
 from shared.store.request_search import to_request

@@ -11,7 +11,8 @@ from shared.domain.enrichment import ConfigurationRow
 from shared.domain.models import OutboxEvent
 from shared.domain.thunderhead import Cancellation, Documents, Lookup, Poll, Submission
 from shared.errors import ReferenceDataUnavailable
-from shared.jobs.ports import Publisher, PublishFailure, ReferenceData, Store, Thunderhead
+from shared.jobs.ports import Publisher, PublishFailure, ReferenceData, Thunderhead
+from shared.jobs.storage import Store
 from shared.store.database import SqlStore
 from tests.unit.domain.builders import NOON
 
