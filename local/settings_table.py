@@ -1,6 +1,6 @@
 """The table of settings, made from the code: `python -m local.settings_table` rewrites it.
 
-A test holds the README's table to what this writes.
+A test holds the tables in README.md and docs/settings.md to what this writes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from shared.settings import Settings
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "settings.md")
 BEGIN = "<!-- settings: made by `make docs` -->"
 END = "<!-- end of settings -->"
 
@@ -62,4 +63,5 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in DOCUMENTS:
+        document.write_text(with_table(document.read_text(encoding="utf-8")), encoding="utf-8")
