@@ -10,7 +10,7 @@ import requests
 
 from local.broker import MockBroker
 from local.serving import ServerThread
-from tests.integration.jobs.world import read_events
+from tests.integration.reading import read_events
 
 TOPIC = "oms-document-status"
 

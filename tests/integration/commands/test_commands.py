@@ -17,7 +17,8 @@ from tests.integration.commands.processes import (
     summary_of,
 )
 from tests.integration.commands.stack import StackStarter
-from tests.integration.jobs.world import POLICY_TOPIC, TOPIC, read_events
+from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
+from tests.integration.reading import read_events
 from tests.integration.waiting import wait_for
 
 PATIENCE_SECONDS = 60

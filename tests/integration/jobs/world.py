@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -12,12 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import requests
-from confluent_kafka import Producer
 from sqlalchemy import RowMapping, text
 
 from local import reference_data
 from local.broker import MockBroker
-from local.consumer import consume
 from local.serving import ServerThread
 from local.thunderhead import ThunderheadOptions
 from local.thunderhead import create_app as create_thunderhead
@@ -32,6 +29,7 @@ from shared.settings import Settings
 from shared.web.bodies import read_document_request
 from tests.contracts.validation import assert_valid_event
 from tests.integration.clocks import TestClock
+from tests.integration.reading import read_events
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SETTLED = frozenset({RequestStatus.COMPLETED, RequestStatus.FAILED, RequestStatus.HELD})
@@ -219,42 +217,6 @@ def rows(system: System, statement: str) -> list[RowMapping]:
     """Read the database behind the system's back."""
     with system.store._engine.connect() as connection:
         return list(connection.execute(text(statement)).mappings())
-
-
-def read_events(servers: str, topics: list[str], count: int) -> list[dict[str, Any]]:
-    """Read everything on the topics; more than `count` would be read too.
-
-    A marker is put behind the events of every partition: once all are read, nothing is left.
-    """
-    markers = _put_markers(servers, topics)
-    stop, timer = threading.Event(), threading.Event()
-    watchdog = threading.Timer(15, lambda: (timer.set(), stop.set()))
-    watchdog.start()
-    events: list[dict[str, Any]] = []
-    try:
-        for event in consume(servers, topics, stop):
-            if event["key"] == "marker":
-                markers -= 1
-                if markers == 0:
-                    stop.set()
-            else:
-                events.append(event)
-    finally:
-        watchdog.cancel()
-    assert not timer.is_set(), "the events could not be read to their end"
-    assert len(events) == count, [event["key"] for event in events]
-    return events
-
-
-def _put_markers(servers: str, topics: list[str]) -> int:
-    producer = Producer({"bootstrap.servers": servers, "log_level": 3})
-    markers = 0
-    for topic in topics:
-        for partition in producer.list_topics(topic, timeout=10).topics[topic].partitions:
-            producer.produce(topic, b"{}", b"marker", partition)
-            markers += 1
-    assert producer.flush(10) == 0
-    return markers
 
 
 def start_world(stack: ExitStack, clock: TestClock, database_url: str, **options: Any) -> World:
