@@ -74,6 +74,47 @@ def test_a_missing_setting_is_one_line_and_2(
     assert captured.out == ""
 
 
+REQUIRED = (
+    "OMS_ENVIRONMENT",
+    "OMS_REFERENCE_DATA_BASE_URL",
+    "OMS_THUNDERHEAD_BASE_URL",
+    "OMS_KAFKA_BOOTSTRAP_SERVERS",
+    "OMS_API_AUTH",
+)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_required_setting_is_named(
+    name: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+    assert main(["process"]) == 2
+    assert one_line(capsys.readouterr().err) == f"{name}: required"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMS_LEASE_SECONDS", "1"),
+        ("OMS_EVENTS_ALLOWED_TOPICS", "not JSON"),
+        ("OMS_THUNDERHEAD_BASE_URL", "ftp://x"),
+        ("OMS_ENVIRONMENT", "Not A Name"),
+        ("OMS_DATABASE_URL", "postgresql://x"),
+        ("OMS_DATABASE_URL", "sqlite:"),
+        ("OMS_DATABASE_URL", "sqlite:no-slashes"),
+        ("OMS_DATABASE_URL", "sqlite://host/path"),
+        ("OMS_DATABASE_URL", "sqlite+nothing:///x.db"),
+        ("OMS_DATABASE_URL", "mssql+pyodbc://host:port/x"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    name: str, value: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["process"]) == 2
+    assert one_line(capsys.readouterr().err).startswith(f"{name}: ")
+
+
 @pytest.mark.parametrize("command", ["serve", "process", "monitor"])
 def test_a_database_without_a_schema_is_one_line_and_2(command: str, capsys: Any) -> None:
     assert main([command]) == 2

@@ -1,4 +1,7 @@
-"""A wrong setting stops the start: exit code 2, and one line that names the variable."""
+"""A wrong setting stops the start: exit code 2, and one line that names the variable.
+
+As processes see it; every kind of wrong setting is in tests/unit/test_main.py.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +12,12 @@ import pytest
 from tests.integration.commands.processes import Environment, complaint_of, run
 
 COMMANDS = ("serve", "process", "monitor")
-REQUIRED = (
-    "OMS_ENVIRONMENT",
-    "OMS_REFERENCE_DATA_BASE_URL",
-    "OMS_THUNDERHEAD_BASE_URL",
-    "OMS_KAFKA_BOOTSTRAP_SERVERS",
-    "OMS_API_AUTH",
-)
-
-
-@pytest.mark.parametrize("name", REQUIRED)
-def test_a_missing_setting_is_named(environment: Environment, name: str) -> None:
-    del environment[name]
-    assert complaint_of(run(environment, "process")) == f"{name}: required"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_says_it_the_same_way(environment: Environment, command: str) -> None:
     environment["OMS_MAX_ATTEMPTS"] = "many"
     assert complaint_of(run(environment, command)).startswith("OMS_MAX_ATTEMPTS: ")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("OMS_LEASE_SECONDS", "1"),
-        ("OMS_EVENTS_ALLOWED_TOPICS", "not JSON"),
-        ("OMS_THUNDERHEAD_BASE_URL", "ftp://x"),
-        ("OMS_ENVIRONMENT", "Not A Name"),
-        ("OMS_DATABASE_URL", "postgresql://x"),
-        ("OMS_DATABASE_URL", "sqlite:"),
-        ("OMS_DATABASE_URL", "sqlite:no-slashes"),
-        ("OMS_DATABASE_URL", "sqlite://host/path"),
-        ("OMS_DATABASE_URL", "sqlite+nothing:///x.db"),
-        ("OMS_DATABASE_URL", "mssql+pyodbc://host:port/x"),
-    ],
-)
-def test_a_wrong_setting_is_named(environment: Environment, name: str, value: str) -> None:
-    environment[name] = value
-    assert complaint_of(run(environment, "process")).startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("command", ["migrate", "process"])
