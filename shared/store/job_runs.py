@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import JobRun
-from shared.store.statements import upsert
 from shared.store.tables import job_runs
 
 
@@ -20,18 +20,21 @@ class JobRunsTable:
 
     def record(self, run: JobRun) -> None:
         """Keep a run as the job's last."""
-        upsert(
-            self._connection,
-            job_runs,
-            "job",
-            {
-                "job": run.job,
-                "run_id": run.run_id,
-                "started_at": run.started_at,
-                "finished_at": run.finished_at,
-                "summary": json.dumps(dict(run.summary)),
-            },
-        )
+        row = {
+            "job": run.job,
+            "run_id": run.run_id,
+            "started_at": run.started_at,
+            "finished_at": run.finished_at,
+            "summary": json.dumps(dict(run.summary)),
+        }
+        change = update(job_runs).where(job_runs.c.job == run.job).values(row)
+        if self._connection.execute(change).rowcount:
+            return
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(job_runs).values(row))
+        except IntegrityError:  # another run inserted it meanwhile
+            self._connection.execute(change)
 
     def last(self) -> Sequence[JobRun]:
         """Return the last run of each job, by name."""

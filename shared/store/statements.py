@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Table, Update, insert, literal_column, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Update, literal_column, select, update
 
 ROWS_PER_STATEMENT = 200
 """SQL Server takes 2,100 parameters, and escalates to a table lock at about 5,000 locks."""
@@ -56,15 +55,3 @@ def claim(
         .values(lease_owner=owner, due_at=leased_until, **(values or {}))
         .returning(*table.c)
     )
-
-
-def upsert(connection: Connection, table: Table, key: str, row: dict[str, Any]) -> None:
-    """Write one row by its key, whether it exists or not."""
-    change = update(table).where(table.c[key] == row[key]).values(row)
-    if connection.execute(change).rowcount:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(table).values(row))
-    except IntegrityError:  # somebody inserted it meanwhile
-        connection.execute(change)
