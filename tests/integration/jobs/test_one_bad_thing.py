@@ -26,6 +26,7 @@ def test_an_unusable_configuration_answer_holds_up_its_own_requests_alone(world:
     system.clients.reference_data.configurations = configurations  # type: ignore[method-assign]
     for _ in range(3):
         system.processing.run()
+        assert system.store.read(lambda tx: tx.pauses.all()) == {}, "nobody else has to wait"
         world.clock.advance(60)
 
     assert world.statuses(system) == {RequestStatus.SUBMITTED: 3, RequestStatus.RECEIVED: 1}
