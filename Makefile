@@ -8,9 +8,9 @@ MAKEFLAGS   += --no-builtin-rules
 
 # Which Python makes .venv.
 PYTHON  ?= python3
-# Test processes (0: all in one).
-WORKERS ?= 2
-# Which Pythons test-functions uses: "3.11 3.13". None: 3.13 if the machine has it, else .venv's.
+# Test processes (0: all in one). They wait for answers more than they compute.
+WORKERS ?= 3
+# Which Pythons test-functions uses: "3.11 3.13". None: those two, as far as the machine has them.
 PYTHONS ?=
 # More arguments for the command of demo, run, test or lock: make test ARGS="-k intake"
 ARGS    ?=
@@ -40,20 +40,28 @@ run: $(VENV)/.installed ## the same stack, left running
 
 # With ARGS it is a round of somebody's choice, which the functions' run would only hold up.
 .PHONY: test
-test: $(VENV)/.installed ## all tests: of the functions first, then the others with coverage
+test: $(VENV)/.installed ## all tests: of the functions first, then the others
 	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
+	@$(RUN) pytest -n $(WORKERS) $(ARGS)
+
+# Not part of test: on Python 3.11 the measuring takes as long as the tests.
+.PHONY: coverage
+coverage: $(VENV)/.installed ## lines and branches that the tests (but the functions') reach
 	@$(RUN) pytest -n $(WORKERS) --cov $(ARGS)
 
 # Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
 .PHONY: test-functions
 test-functions: $(VENV)/.installed ## the functions in the Functions worker's own runtime
 	@pythons='$(PYTHONS)'; \
-	if [ -z "$$pythons" ] && tests/functions/find-python 3.13 >/dev/null; then \
-		pythons=3.13; \
-	elif [ -z "$$pythons" ]; then \
+	for python in 3.11 3.13; do \
+		if [ -n '$(PYTHONS)' ]; then :; \
+		elif tests/functions/find-python $$python >/dev/null; then pythons="$$pythons $$python"; \
+		else echo "No Python $$python here: the functions are not tested on it."; fi; \
+	done; \
+	if [ -z "$$pythons" ]; then \
 		pythons=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
-		echo "No Python 3.13 here: the functions are tested on that of $(VENV), which is $$pythons."; \
 	fi; \
+	$(MAKE) --no-print-directory --jobs $$(printf '$(VENV)-functions-%s/.installed ' $$pythons); \
 	$(MAKE) --no-print-directory $$(printf 'functions-%s ' $$pythons)
 
 # The tests' own conftest.py is all they need; the one above it configures what they do not have.

@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from shared.clients.authentication import Bearer
-from shared.clients.availability import Availability, State
+from shared.clients.availability import Availability
 from shared.clients.cache import Answer, AnswerCache, Key, Outage
 from shared.clients.http import HttpClient, HttpError, Response
 from shared.clients.reference_data_answers import (
@@ -68,10 +68,6 @@ class ReferenceDataClient:
         Raises ReferenceDataUnavailable.
         """
         return self._configurations.get((document_name, footer), day)
-
-    def state(self) -> State:
-        """Return whether the API answers, as far as this process knows."""
-        return self._availability.state()
 
     def _cache(
         self,

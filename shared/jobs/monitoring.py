@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +17,7 @@ from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
 from shared.jobs import pausing
+from shared.jobs.calls import CallsUnderWay
 from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
@@ -56,11 +56,8 @@ class MonitoringJob:
         pauses.load()
         # What earlier runs left, before anything else: polls may take all the time there is.
         self.publishing.publish_due(run, pauses)
-        pool = ThreadPoolExecutor(self.concurrency, "thunderhead")
-        try:
-            settled = _MonitoringRun(self, run, pauses, pool).drain()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with CallsUnderWay[Polled](self.concurrency) as calls:
+            settled = _MonitoringRun(self, run, pauses, calls).drain()
         if settled:
             self.publishing.publish_due(run, pauses)
         return self.runs.finish(run)
@@ -70,13 +67,12 @@ class _MonitoringRun:
     """One run: what is under way."""
 
     def __init__(
-        self, job: MonitoringJob, run: Run, pauses: Pauses, pool: ThreadPoolExecutor
+        self, job: MonitoringJob, run: Run, pauses: Pauses, calls: CallsUnderWay[Polled]
     ) -> None:
         self._job = job
         self._run = run
         self._pauses = pauses
-        self._pool = pool
-        self._pending: set[Future[Polled]] = set()
+        self._calls = calls
         self._unpublished = 0
         self._published_at = job.leases.clock()
 
@@ -86,8 +82,8 @@ class _MonitoringRun:
         Returns whether events are left to be published.
         """
         while self._may_poll() and self._take_up():
-            self._record_finished(at_most=2 * self._job.concurrency)
-        self._record_finished(at_most=0)
+            self._record_all(self._calls.finished())
+        self._record_all(self._calls.all_finished())
         return self._unpublished > 0
 
     def _may_poll(self) -> bool:
@@ -97,33 +93,23 @@ class _MonitoringRun:
     def _take_up(self) -> bool:
         """Claim some batches and start their polls; False if none was due."""
         job = self._job
-        limit = 3 * job.concurrency - len(self._pending)
+        limit = self._calls.room
         owner, now, until = job.leases.new_id(), job.leases.clock(), job.leases.until()
         claimed = job.store.write(
             lambda tx: tx.batches.claim(BatchState.SUBMITTED, owner, now, until, limit)
         )
         self._run.counts["claimed"] += len(claimed)
         ids = [batch.batch_id for batch in claimed]
-        documents = job.store.read(lambda tx: tx.requests.submitted_in(ids)) if ids else {}
+        documents = job.store.read(lambda tx: tx.batched.submitted_in(ids)) if ids else {}
         for batch in claimed:
             expected = dict(documents[batch.batch_id])
             traceparent = next(iter(expected.values()), "")
-            self._pending.add(
-                self._pool.submit(job.poller.poll, batch, list(expected), traceparent)
-            )
+            self._calls.start(job.poller.poll, batch, list(expected), traceparent)
         return bool(claimed)
 
-    def _record_finished(self, at_most: int) -> None:
-        """Record what has finished; wait until at most so many polls are under way."""
-        while True:
-            done = {future for future in self._pending if future.done()}
-            self._pending -= done
-            if done:
-                self._record([future.result() for future in done])
-            elif len(self._pending) <= at_most:
-                return
-            else:
-                wait(self._pending, return_when=FIRST_COMPLETED)
+    def _record_all(self, results: Iterable[Sequence[Polled]]) -> None:
+        for polls in results:
+            self._record(polls)
 
     def _learn(self, polled: Polled) -> None:
         """Keep or end the patience with Thunderhead."""
@@ -217,7 +203,7 @@ class _Settler:
     def _complete(
         self, tx: Transaction, batch: Batch, settlement: Settlement, now: datetime
     ) -> int:
-        rows = tx.requests.change_status(
+        rows = tx.batched.change_status(
             batch.batch_id,
             RequestStatus.SUBMITTED,
             RequestStatus.COMPLETED,
@@ -225,7 +211,7 @@ class _Settler:
             request_ids=list(settlement.completed),
         )
         completed = [replace(row, outputs=settlement.completed[row.request_id]) for row in rows]
-        tx.requests.add_outputs(completed)
+        tx.batched.add_outputs(completed)
         self._record(tx, completed, now)
         return len(completed)
 
@@ -239,7 +225,7 @@ class _Settler:
         failure: Failure | None = None,
         reason: str | None = None,
     ) -> int:
-        rows = tx.requests.change_status(
+        rows = tx.batched.change_status(
             batch.batch_id,
             RequestStatus.SUBMITTED,
             after_status,
@@ -254,7 +240,7 @@ class _Settler:
         if not tx.batches.hold(batch, reason, now):
             return {"lost": 1}
         _alert(batch, reason)
-        rows = tx.requests.change_status(
+        rows = tx.batched.change_status(
             batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
         )
         self._record(tx, rows, now, reason)

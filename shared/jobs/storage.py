@@ -48,7 +48,7 @@ class RequestFilter:
 
 
 class Requests(Protocol):
-    """Table document_requests, with content, metadata and outputs."""
+    """Table document_requests, with content, metadata and outputs: intake, reading, people."""
 
     def find_by_correlation(
         self, keys: Collection[CorrelationKey]
@@ -69,7 +69,19 @@ class Requests(Protocol):
     def count_by_status(self, where: RequestFilter) -> Mapping[RequestStatus, int]:
         """Count requests by status."""
 
-    def claim(
+    def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """Return the content JSON of requests, as it was sent."""
+
+    def cancel(
+        self, request_id: UUID, topic: str, failure: Failure, now: datetime
+    ) -> DocumentRequest | None:
+        """End a RECEIVED request as FAILED; None if it is not RECEIVED."""
+
+
+class ClaimedRequests(Protocol):
+    """Table document_requests, as far as a claim owns it: PROCESSING, under a lease."""
+
+    def take(
         self,
         status: RequestStatus,
         owner: UUID,
@@ -90,9 +102,6 @@ class Requests(Protocol):
     ) -> Sequence[DocumentRequest]:
         """Give claimed requests back: RECEIVED, due later. Returns those that were ours."""
 
-    def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
-        """Return the content JSON of requests, as it was sent."""
-
     def assign_to_batch(
         self, owner: UUID, request_ids: Sequence[UUID], batch_id: UUID, topic: str, now: datetime
     ) -> int:
@@ -101,7 +110,7 @@ class Requests(Protocol):
         `topic` is where their events will go. Returns how many were ours.
         """
 
-    def fail_claimed(
+    def fail(
         self,
         owner: UUID,
         request_ids: Sequence[UUID],
@@ -111,18 +120,17 @@ class Requests(Protocol):
     ) -> Sequence[DocumentRequest]:
         """End claimed requests as FAILED. Returns the rows that changed, whole."""
 
-    def cancel(
-        self, request_id: UUID, topic: str, failure: Failure, now: datetime
-    ) -> DocumentRequest | None:
-        """End a RECEIVED request as FAILED; None if it is not RECEIVED."""
 
-    def of_batch(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
+class BatchedRequests(Protocol):
+    """Table document_requests, as far as a batch owns it."""
+
+    def of(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
         """Return the requests of a batch in a status, with metadata, ordered by id."""
 
     def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:
         """Return the SUBMITTED requests of batches: ids with their traceparents."""
 
-    def move_to_batch(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
+    def move(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
         """Hand PROCESSING requests of one batch to another; returns how many moved."""
 
     def change_status(
@@ -264,7 +272,15 @@ class Transaction(Protocol):
 
     @property
     def requests(self) -> Requests:
-        """Requests with content, metadata and outputs."""
+        """Requests at rest, with content, metadata and outputs."""
+
+    @property
+    def claimed(self) -> ClaimedRequests:
+        """Requests that a claim owns."""
+
+    @property
+    def batched(self) -> BatchedRequests:
+        """Requests that a batch owns."""
 
     @property
     def history(self) -> History:

@@ -149,7 +149,6 @@ class SubmissionResults:
             case Wait(reason, retry_after, is_forbidden=True):
                 _logger.error("Thunderhead refuses our submissions", extra={"reason": reason})
                 paused_until = self.pauses.begin(pausing.SUBMISSIONS, reason, retry_after)
-                self.pauses.keep_for_this_run(pausing.SUBMISSIONS)
                 due_at = max(due_at, paused_until or due_at)
             case Wait(reason, retry_after, pauses=True):
                 _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
@@ -205,11 +204,9 @@ class SubmissionResults:
             if successors:
                 tx.batches.insert([successor.batch for successor in successors])
             for successor in successors:
-                tx.requests.move_to_batch(
-                    successor.request_ids, batch.batch_id, successor.batch.batch_id
-                )
+                tx.batched.move(successor.request_ids, batch.batch_id, successor.batch.batch_id)
             for request_id, failure in decision.failures.items():
-                failed = tx.requests.change_status(
+                failed = tx.batched.change_status(
                     batch.batch_id,
                     RequestStatus.PROCESSING,
                     RequestStatus.FAILED,
@@ -239,7 +236,7 @@ class SubmissionResults:
     ) -> None:
         """Take all requests of a batch from PROCESSING to another status."""
         before = RequestStatus.PROCESSING
-        changed = tx.requests.change_status(batch.batch_id, before, status, now)
+        changed = tx.batched.change_status(batch.batch_id, before, status, now)
         self.recorder.record(
             tx, changed, before, now, actor=PROCESSING, reason=reason, run_id=self.run.run_id
         )

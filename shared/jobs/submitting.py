@@ -6,15 +6,16 @@ renewal of the lease) to the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.domain import submission
 from shared.domain.submission import Adopt, Decision, Guarantees, Wait
-from shared.domain.thunderhead import CallFailed, NotSent, Unknown
+from shared.domain.thunderhead import CallFailed, Forbidden, NotSent, Unknown
 from shared.errors import LeaseLost
+from shared.jobs import pausing
 from shared.jobs.assembling import Parcel
 from shared.jobs.leasing import Leases
+from shared.jobs.pausing import Pauses
 from shared.jobs.ports import Thunderhead
 
 
@@ -37,11 +38,11 @@ class Submitter:
     thunderhead: Thunderhead
     leases: Leases
     guarantees: Guarantees
-    is_paused: Callable[[], bool]
+    pauses: Pauses
 
     def send(self, parcel: Parcel) -> Outcome:
         """Send a batch whose intent is committed."""
-        if self.is_paused():
+        if self._is_paused():
             not_now = Wait("submissions are paused", pauses=False)
             return Outcome(parcel, not_now, was_sent=True)
         try:
@@ -49,13 +50,16 @@ class Submitter:
             answer = self.thunderhead.submit(parcel.payload, parcel.traceparent)
             decision = submission.decide(answer, parcel.batch, parcel.request_ids)
             answered = not isinstance(answer, Unknown | NotSent)
+            if isinstance(answer, Forbidden):
+                # Here, and not only once it is recorded: more are waiting to be sent.
+                self.pauses.keep_for_this_run(pausing.SUBMISSIONS)
             return Outcome(parcel, self._compared(parcel, decision), answered, was_sent=True)
         except LeaseLost:
             return Outcome(parcel, None)
 
     def look_up(self, parcel: Parcel) -> Outcome:
         """Look for a batch that an earlier send may have created."""
-        if self.is_paused():
+        if self._is_paused():
             return Outcome(parcel, Wait("submissions are paused", pauses=False))
         try:
             parcel = self._leased(parcel)
@@ -67,6 +71,9 @@ class Submitter:
             return Outcome(parcel, self._compared(parcel, decision), answered)
         except LeaseLost:
             return Outcome(parcel, None)
+
+    def _is_paused(self) -> bool:
+        return self.pauses.in_force(pausing.THUNDERHEAD, pausing.SUBMISSIONS)
 
     def _compared(self, parcel: Parcel, decision: Decision) -> Decision:
         """Adopt a batch that Thunderhead already has only if its documents are ours."""

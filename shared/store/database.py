@@ -13,7 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from shared.errors import DatabaseUnavailable
 from shared.store import migrations
+from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
+from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database_errors import is_worth_repeating
 from shared.store.engine import READ_ONLY
 from shared.store.history import HistoryTable
@@ -33,6 +35,8 @@ class SqlTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self.requests = RequestsTable(connection)
+        self.claimed = ClaimedRequestsTable(connection)
+        self.batched = BatchedRequestsTable(connection)
         self.history = HistoryTable(connection)
         self.batches = BatchesTable(connection)
         self.outbox = OutboxTable(connection)

@@ -21,10 +21,11 @@ from sqlalchemy import (
     select,
 )
 
-from shared.domain.models import DocumentRequest, Failure
-from shared.domain.statuses import FailureCategory, Priority, RequestStatus
+from shared.domain.models import DocumentRequest
+from shared.domain.statuses import RequestStatus
 from shared.jobs.storage import RequestFilter
 from shared.store import request_details
+from shared.store.request_rows import to_request
 from shared.store.tables import batches, document_requests, request_metadata
 
 r = document_requests.c
@@ -56,37 +57,6 @@ def count_by_status(connection: Connection, where: RequestFilter) -> Mapping[Req
         select(r.status, func.count()).where(*_conditions(where)).group_by(r.status)
     )
     return {RequestStatus(status): count for status, count in rows}
-
-
-def to_request(row: Row[Any]) -> DocumentRequest:
-    """Read a row of document_requests."""
-    failure = None
-    if row.failure_category:
-        failure = Failure(
-            FailureCategory(row.failure_category), row.failure_code, row.failure_message
-        )
-    return DocumentRequest(
-        request_id=row.request_id,
-        source_system=row.source_system,
-        request_correlation_id=row.request_correlation_id,
-        document_type=row.document_type,
-        document_name=row.document_name,
-        language=row.language,
-        priority=Priority(row.priority),
-        status=RequestStatus(row.status),
-        generation=row.generation,
-        version=row.version,
-        received_at=row.received_at,
-        updated_at=row.updated_at,
-        body_digest=row.body_digest,
-        traceparent=row.traceparent,
-        submitted_at=row.submitted_at,
-        completed_at=row.completed_at,
-        event_topic=row.event_topic,
-        batch_id=row.batch_id,
-        failure=failure,
-        failures=row.failures,
-    )
 
 
 def _select() -> Any:

@@ -82,7 +82,7 @@ document_requests = Table(
     _one_of("failure_category", FailureCategory),
 )
 r = document_requests.c
-# requests.claim, one index per status that is claimed
+# claimed_requests.take, one index per status that is claimed
 Index(
     "ix_document_requests_received_due",
     r.due_at,
@@ -93,7 +93,7 @@ Index(
     r.due_at,
     **_only("status = 'PROCESSING' AND due_at IS NOT NULL"),
 )
-# requests.of_batch, requests.change_status
+# batched_requests.of, batched_requests.change_status
 Index(None, r.batch_id, r.status)
 # request_search.page
 Index(None, r.received_at, r.request_id, mssql_clustered=True)

@@ -154,9 +154,7 @@ def test_what_a_dead_run_had_claimed_is_taken_up_when_its_lease_ends(world: Worl
     now = world.clock()
     owner = ids[0]
     system.store.write(
-        lambda tx: tx.requests.claim(
-            RequestStatus.RECEIVED, owner, now, world.clock.advance(0.5), 10
-        )
+        lambda tx: tx.claimed.take(RequestStatus.RECEIVED, owner, now, world.clock.advance(0.5), 10)
     )
     world.clock.advance(-0.2)
     assert system.processing.run()["claimed"] == 0

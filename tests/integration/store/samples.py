@@ -75,7 +75,7 @@ def store_claimed(store: SqlStore, count: int, owner: UUID) -> list[UUID]:
     """Store requests that an owner holds for a minute."""
     ids = store_requests(store, [request() for _ in range(count)])
     claimed = store.write(
-        lambda tx: tx.requests.claim(RequestStatus.RECEIVED, owner, START, after(START, 60), count)
+        lambda tx: tx.claimed.take(RequestStatus.RECEIVED, owner, START, after(START, 60), count)
     )
     assert len(claimed) == count
     return ids
@@ -88,7 +88,7 @@ def store_batch(store: SqlStore, count: int, owner: UUID) -> tuple[Batch, list[U
 
     def work(tx: Any) -> None:
         tx.batches.insert([intent])
-        assert tx.requests.assign_to_batch(owner, ids, intent.batch_id, TOPIC, START) == count
+        assert tx.claimed.assign_to_batch(owner, ids, intent.batch_id, TOPIC, START) == count
 
     store.write(work)
     return intent, ids
@@ -101,7 +101,7 @@ def store_submitted(store: SqlStore, count: int, owner: UUID) -> tuple[Batch, li
 
     def work(tx: Any) -> Batch:
         assert tx.batches.record_submitted(intent, "76647", START, START)
-        tx.requests.change_status(
+        tx.batched.change_status(
             intent.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, START
         )
         (claimed,) = tx.batches.claim(BatchState.SUBMITTED, owner, START, until, 1)

@@ -31,7 +31,7 @@ LATER = after(START, 60)
 def claim(
     store: SqlStore, status: RequestStatus, now: datetime, limit: int = 100
 ) -> Sequence[UUID]:
-    claimed = store.write(lambda tx: tx.requests.claim(status, uuid4(), now, after(now, 60), limit))
+    claimed = store.write(lambda tx: tx.claimed.take(status, uuid4(), now, after(now, 60), limit))
     return [one.request_id for one in claimed]
 
 
@@ -76,7 +76,7 @@ def test_a_claim_brings_metadata_status_and_version(store: SqlStore, owner: UUID
     one = request(metadata={"K": "v"})
     store_requests(store, [one])
     (claimed,) = store.write(
-        lambda tx: tx.requests.claim(RequestStatus.RECEIVED, owner, LATER, LATER, 1)
+        lambda tx: tx.claimed.take(RequestStatus.RECEIVED, owner, LATER, LATER, 1)
     )
     assert (claimed.status, claimed.version) == (RequestStatus.PROCESSING, 2)
     assert (claimed.metadata, claimed.updated_at) == ({"K": "v"}, LATER)
@@ -109,12 +109,12 @@ Claim = Callable[[SqlTransaction, UUID], Sequence[UUID]]
 
 
 def take_requests(tx: SqlTransaction, owner: UUID) -> Sequence[UUID]:
-    claimed = tx.requests.claim(RequestStatus.RECEIVED, owner, LATER, after(LATER, 60), 7)
+    claimed = tx.claimed.take(RequestStatus.RECEIVED, owner, LATER, after(LATER, 60), 7)
     return [one.request_id for one in claimed]
 
 
 def take_processing(tx: SqlTransaction, owner: UUID) -> Sequence[UUID]:
-    claimed = tx.requests.claim(RequestStatus.PROCESSING, owner, LATER, after(LATER, 60), 7)
+    claimed = tx.claimed.take(RequestStatus.PROCESSING, owner, LATER, after(LATER, 60), 7)
     return [one.request_id for one in claimed]
 
 

@@ -32,11 +32,9 @@ LATER = after(START, 30)
 REPORT = BatchReport("COMPLETED")
 
 CLAIMED: dict[str, Callable[[Any, UUID, list[UUID]], Any]] = {
-    "renew": lambda tx, owner, ids: tx.requests.renew(owner, ids, LATER),
-    "release": lambda tx, owner, ids: len(tx.requests.release(owner, ids, LATER, LATER)),
-    "fail_claimed": lambda tx, owner, ids: len(
-        tx.requests.fail_claimed(owner, ids, FAILURE, TOPIC, LATER)
-    ),
+    "renew": lambda tx, owner, ids: tx.claimed.renew(owner, ids, LATER),
+    "release": lambda tx, owner, ids: len(tx.claimed.release(owner, ids, LATER, LATER)),
+    "fail_claimed": lambda tx, owner, ids: len(tx.claimed.fail(owner, ids, FAILURE, TOPIC, LATER)),
 }
 BATCH: dict[str, tuple[BatchState, Callable[[Any, Batch], bool]]] = {
     "renew": (BatchState.SUBMITTING, lambda tx, b: tx.batches.renew(b, LATER)),
@@ -94,7 +92,7 @@ def test_a_claim_belongs_to_its_owner(
 @pytest.mark.parametrize("name", CLAIMED)
 def test_a_claim_ends_with_its_first_write(store: SqlStore, owner: UUID, name: str) -> None:
     ids = store_claimed(store, 3, owner)
-    store.write(lambda tx: tx.requests.release(owner, ids, START, LATER))
+    store.write(lambda tx: tx.claimed.release(owner, ids, START, LATER))
     before = dump(store)
     assert store.write(lambda tx: CLAIMED[name](tx, owner, ids)) == 0
     assert dump(store) == before
@@ -107,7 +105,7 @@ def test_assigning_to_a_batch_needs_the_claim(store: SqlStore, owner: UUID, stra
 
     def assign(who: UUID) -> int:
         return store.write(
-            lambda tx: tx.requests.assign_to_batch(who, ids, intent.batch_id, TOPIC, LATER)
+            lambda tx: tx.claimed.assign_to_batch(who, ids, intent.batch_id, TOPIC, LATER)
         )
 
     assert [assign(stranger), assign(owner), assign(owner)] == [0, 2, 0]
@@ -167,7 +165,7 @@ def test_moving_between_batches_takes_only_what_is_there(store: SqlStore, owner:
     store.write(lambda tx: tx.batches.insert([child]))
 
     def move(old: UUID) -> int:
-        return store.write(lambda tx: tx.requests.move_to_batch(ids[:2], old, child.batch_id))
+        return store.write(lambda tx: tx.batched.move(ids[:2], old, child.batch_id))
 
     assert [move(uuid4()), move(parent.batch_id), move(parent.batch_id)] == [0, 2, 0]
 
@@ -180,7 +178,7 @@ def test_a_change_of_status_returns_only_the_rows_it_changed(
 
     def change(some: list[UUID] | None, before: RequestStatus) -> list[UUID]:
         rows = store.write(
-            lambda tx: tx.requests.change_status(
+            lambda tx: tx.batched.change_status(
                 held.batch_id, before, RequestStatus.COMPLETED, LATER, request_ids=some
             )
         )
@@ -214,7 +212,7 @@ def test_only_a_received_request_can_be_cancelled(store: SqlStore, owner: UUID) 
 def test_more_rows_than_one_statement_names(store: SqlStore, owner: UUID) -> None:
     held, ids = store_submitted(store, 450, owner)
     rows = store.write(
-        lambda tx: tx.requests.change_status(
+        lambda tx: tx.batched.change_status(
             held.batch_id,
             RequestStatus.SUBMITTED,
             RequestStatus.FAILED,

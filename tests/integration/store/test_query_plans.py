@@ -21,11 +21,11 @@ POSITION = (after(START, 30), uuid4())
 
 USES: dict[str, tuple[Use, str]] = {
     "claim RECEIVED": (
-        lambda tx: tx.requests.claim(RequestStatus.RECEIVED, uuid4(), START, START, 10),
+        lambda tx: tx.claimed.take(RequestStatus.RECEIVED, uuid4(), START, START, 10),
         "ix_document_requests_received_due",
     ),
     "claim PROCESSING": (
-        lambda tx: tx.requests.claim(RequestStatus.PROCESSING, uuid4(), START, START, 10),
+        lambda tx: tx.claimed.take(RequestStatus.PROCESSING, uuid4(), START, START, 10),
         "ix_document_requests_processing_due",
     ),
     "claim SUBMITTING": (
@@ -41,11 +41,11 @@ USES: dict[str, tuple[Use, str]] = {
         "ix_outbox_pending_due",
     ),
     "requests of a batch": (
-        lambda tx: tx.requests.of_batch(uuid4(), RequestStatus.SUBMITTED),
+        lambda tx: tx.batched.of(uuid4(), RequestStatus.SUBMITTED),
         "ix_document_requests_batch_id_status",
     ),
     "change the status of a batch": (
-        lambda tx: tx.requests.change_status(
+        lambda tx: tx.batched.change_status(
             uuid4(), RequestStatus.SUBMITTED, RequestStatus.HELD, START
         ),
         "ix_document_requests_batch_id_status",
@@ -76,7 +76,7 @@ USES: dict[str, tuple[Use, str]] = {
         lambda tx: tx.history.of(uuid4()),
         "ix_status_history_request_id_history_id",
     ),
-    "renew a claim": (lambda tx: tx.requests.renew(uuid4(), [uuid4()], START), ""),
+    "renew a claim": (lambda tx: tx.claimed.renew(uuid4(), [uuid4()], START), ""),
 }
 
 

@@ -15,7 +15,9 @@ from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
 from shared.jobs.storage import RequestFilter
+from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
+from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database import SqlStore
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
@@ -27,7 +29,16 @@ from tests.integration.clocks import START
 from tests.integration.store.recording import recorded, to_sql_server
 from tests.integration.store.samples import FAILURE, TOPIC, batch, event, request, store_requests
 
-TABLES = (BatchesTable, HistoryTable, JobRunsTable, OutboxTable, PausesTable, RequestsTable)
+TABLES = (
+    BatchedRequestsTable,
+    BatchesTable,
+    ClaimedRequestsTable,
+    HistoryTable,
+    JobRunsTable,
+    OutboxTable,
+    PausesTable,
+    RequestsTable,
+)
 LATER = after(START, 60)
 HINTS = "WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)"
 METHODS = {
@@ -80,21 +91,21 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
             tx.requests.page(where, 5, position)
         tx.requests.count_by_status(where)
     for status in (RequestStatus.PROCESSING, RequestStatus.RECEIVED):
-        tx.requests.claim(status, owner, LATER, LATER, 20)
-    tx.requests.renew(owner, ids, LATER)
+        tx.claimed.take(status, owner, LATER, LATER, 20)
+    tx.claimed.renew(owner, ids, LATER)
     tx.requests.contents(ids)
-    tx.requests.release(owner, ids[:1], LATER, LATER)
+    tx.claimed.release(owner, ids[:1], LATER, LATER)
     tx.requests.cancel(ids[0], TOPIC, FAILURE, LATER)
-    tx.requests.fail_claimed(owner, ids[1:2], FAILURE, TOPIC, LATER)
+    tx.claimed.fail(owner, ids[1:2], FAILURE, TOPIC, LATER)
     tx.batches.insert(intents)
-    tx.requests.assign_to_batch(owner, ids[2:], first.batch_id, TOPIC, LATER)
-    tx.requests.of_batch(first.batch_id, RequestStatus.PROCESSING)
-    tx.requests.submitted_in([first.batch_id])
-    tx.requests.move_to_batch(ids[2:4], first.batch_id, second.batch_id)
-    tx.requests.change_status(
+    tx.claimed.assign_to_batch(owner, ids[2:], first.batch_id, TOPIC, LATER)
+    tx.batched.of(first.batch_id, RequestStatus.PROCESSING)
+    tx.batched.submitted_in([first.batch_id])
+    tx.batched.move(ids[2:4], first.batch_id, second.batch_id)
+    tx.batched.change_status(
         first.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, LATER
     )
-    rows = tx.requests.change_status(
+    rows = tx.batched.change_status(
         first.batch_id,
         RequestStatus.SUBMITTED,
         RequestStatus.FAILED,
@@ -102,7 +113,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
         request_ids=ids,
         failure=FAILURE,
     )
-    tx.requests.add_outputs(
+    tx.batched.add_outputs(
         [type(row)(**{**_fields(row), "outputs": (Output("PRINT"),)}) for row in rows]
     )
     tx.history.add([HistoryEntry(ids[0], 1, None, RequestStatus.RECEIVED, START, "a")])

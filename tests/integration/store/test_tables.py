@@ -87,11 +87,11 @@ def test_outputs_are_those_of_the_present_generation_in_order(store: SqlStore, o
     outputs = tuple(Output(name, "application/pdf", 3, "doc", "/x") for name in ("Z", "A"))
 
     def work(tx: Any) -> None:
-        rows = tx.requests.change_status(
+        rows = tx.batched.change_status(
             held.batch_id, RequestStatus.SUBMITTED, RequestStatus.COMPLETED, START
         )
         older = replace(rows[0], generation=7, outputs=(Output("OLD"),))
-        tx.requests.add_outputs([replace(rows[0], outputs=outputs), older])
+        tx.batched.add_outputs([replace(rows[0], outputs=outputs), older])
 
     store.write(work)
     assert get(store, ids[0]).outputs == outputs
@@ -101,7 +101,7 @@ def test_a_failure_is_read_back_and_long_texts_are_cut(store: SqlStore, owner: U
     held, ids = store_submitted(store, 1, owner)
     failure = replace(FAILURE, code="c" * 300, message="m" * 3000)
     store.write(
-        lambda tx: tx.requests.change_status(
+        lambda tx: tx.batched.change_status(
             held.batch_id, RequestStatus.SUBMITTED, RequestStatus.FAILED, START, failure=failure
         )
     )
@@ -113,7 +113,7 @@ def test_the_requests_of_a_batch_come_in_the_order_of_their_ids(
     store: SqlStore, owner: UUID
 ) -> None:
     held, ids = store_batch(store, 20, owner)
-    rows = store.read(lambda tx: tx.requests.of_batch(held.batch_id, RequestStatus.PROCESSING))
+    rows = store.read(lambda tx: tx.batched.of(held.batch_id, RequestStatus.PROCESSING))
     assert [row.request_id for row in rows] == sorted(ids)
 
 

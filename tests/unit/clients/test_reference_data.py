@@ -342,26 +342,26 @@ def test_a_question_that_fails_alone_does_not_stop_the_others(failure: Reply) ->
         assert len(server.received) == 3
 
 
-def test_the_state_tells_of_the_outage(caplog: pytest.LogCaptureFixture) -> None:
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    found = [record.getMessage() for record in caplog.records]
+    return [message for message in found if message.startswith("dependency")]
+
+
+def test_an_outage_is_reported_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "shared")
     clock = FakeClock()
     replies = [Reply(200, []), Reply(503), Reply(503), Reply(200, [])]
     with serving(replies) as server:
         reference_data = client(server.url, clock)
-        assert reference_data.state().is_up
         reference_data.codes("X", TODAY)
         for _ in range(2):
             clock.advance(61)
             reference_data.codes("X", TODAY)
-        state = reference_data.state()
-        assert (state.is_up, state.reason) == (False, "Reference Data answered 503")
-        assert state.since == datetime(2026, 3, 1, 12, 1, 1, tzinfo=UTC)
         clock.advance(61)
         reference_data.codes("X", TODAY)
-        assert reference_data.state().is_up
 
-    messages = [record.getMessage() for record in caplog.records]
-    assert messages == ["dependency is unavailable", "dependency is available again"]
+    assert messages(caplog) == ["dependency is unavailable", "dependency is available again"]
+    assert caplog.records[0].__dict__["reason"] == "Reference Data answered 503"
 
 
 # --- threads and bounds ------------------------------------------------------------------
@@ -471,17 +471,18 @@ def test_after_an_outage_one_thread_tries_first() -> None:
         assert reference_data.codes("B", TODAY) == {"A"}
 
 
-def test_nonsense_does_not_end_an_outage() -> None:
+def test_nonsense_does_not_end_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "shared")
     clock = FakeClock()
     with serving([Reply(503), Reply(200, b"<html>"), Reply(200, [])]) as server:
         reference_data = client(server.url, clock)
         for _ in range(2):
             with pytest.raises(ReferenceDataUnavailable):
                 reference_data.codes("A", TODAY)
-            assert not reference_data.state().is_up
+            assert messages(caplog) == ["dependency is unavailable"]
             clock.advance(5.1)
         reference_data.codes("A", TODAY)
-        assert reference_data.state().is_up
+        assert messages(caplog)[1:] == ["dependency is available again"]
 
 
 def test_the_least_recently_used_answer_goes_first() -> None:

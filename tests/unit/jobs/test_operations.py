@@ -47,9 +47,7 @@ def operations(
 
 def claim(store: SqlStore, clock: StandingClock) -> None:
     now = clock()
-    store.write(
-        lambda tx: tx.requests.claim(RequestStatus.RECEIVED, UUID(int=9), now, now, limit=10)
-    )
+    store.write(lambda tx: tx.claimed.take(RequestStatus.RECEIVED, UUID(int=9), now, now, limit=10))
 
 
 def read(store: SqlStore) -> DocumentRequest:

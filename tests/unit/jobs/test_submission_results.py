@@ -58,11 +58,11 @@ class Stage:
         def work(tx: Any) -> None:
             tx.requests.insert([REQUEST], ["{}"])
             tx.batches.insert([BATCH])
-            claimed = tx.requests.claim(
+            claimed = tx.claimed.take(
                 RequestStatus.PROCESSING, UUID(int=8), NOON, BATCH.leased_until, 1
             )
             ids = [request.request_id for request in claimed]
-            tx.requests.assign_to_batch(UUID(int=8), ids, BATCH.batch_id, "topic", NOON)
+            tx.claimed.assign_to_batch(UUID(int=8), ids, BATCH.batch_id, "topic", NOON)
 
         store.write(work)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.domain.retrying import Backoff
 from shared.domain.statuses import BatchState
 from shared.domain.submission import (
     Dissolve,
@@ -23,14 +24,17 @@ from shared.domain.thunderhead import (
     DocumentReport,
     DocumentStatus,
     Duplicate,
+    Forbidden,
     Found,
     NotFound,
     Rejected,
     Unexpected,
     Unknown,
 )
+from shared.jobs import pausing
 from shared.jobs.assembling import Parcel
 from shared.jobs.leasing import Leases
+from shared.jobs.pausing import Pauses
 from shared.jobs.submitting import Submitter
 from shared.store.database import SqlStore
 from tests.unit.domain.builders import NOON, a_batch, a_request, ids
@@ -48,11 +52,14 @@ def submitter_of(store: SqlStore, clock: StandingClock, new_id: CountingIds) -> 
     store.write(lambda tx: tx.batches.insert([LEASED]))
 
     def make(thunderhead: ScriptedThunderhead, *, is_paused: bool = False) -> Submitter:
+        pauses = Pauses(store, Backoff(1, 10), clock, "test")
+        if is_paused:
+            pauses.begin(pausing.SUBMISSIONS, "why")
         return Submitter(
             thunderhead,
             Leases(store, clock, new_id, 120, 30),
             Guarantees(True, True, timedelta(seconds=300), 5),
-            lambda: is_paused,
+            pauses,
         )
 
     return make
@@ -116,6 +123,14 @@ def test_nothing_is_called_during_a_pause(submitter_of: Any) -> None:
         assert isinstance(outcome.decision, Wait)
         assert not outcome.decision.pauses
     assert thunderhead.calls == []
+
+
+def test_a_403_stops_what_waits_behind_it(submitter_of: Any) -> None:
+    thunderhead = ScriptedThunderhead(submit=[Forbidden("403")])
+    submitter = submitter_of(thunderhead)
+    assert submitter.send(parcel()).decision == Wait("403", is_forbidden=True)
+    assert submitter.send(parcel()).decision == Wait("submissions are paused", pauses=False)
+    assert len(thunderhead.calls) == 1
 
 
 def test_nothing_is_sent_once_somebody_else_has_the_batch(
