@@ -1,4 +1,4 @@
-"""The commands of contracts section 6: migrate, serve, process, monitor."""
+"""The commands of contracts section 6: migrate, serve, process, monitor, operations."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from shared import operator_commands
 from shared.errors import DatabaseUnavailable, SettingsError
 from shared.settings import DatabaseSettings, Settings, load_settings
 from shared.telemetry import log_to
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         job = commands.add_parser(name, help=help_text)
         job.add_argument("--until-idle", action="store_true", help="repeat until nothing is due")
         job.set_defaults(command=_run_job, job=name)
+    operator_commands.add_to(commands)
     return parser
 
 

@@ -12,12 +12,14 @@ from uuid import uuid4
 from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
+from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.settlement import PollingBounds
 from shared.domain.submission import Guarantees
 from shared.domain.timing import Clock, utc_now
 from shared.jobs.assembling import Assembler
+from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.enriching import Enricher
+from shared.jobs.held import HeldBatches
 from shared.jobs.intake import Intake
 from shared.jobs.leasing import Leases
 from shared.jobs.monitoring import MonitoringJob
@@ -28,7 +30,9 @@ from shared.jobs.ports import Publisher, ReferenceData, Thunderhead
 from shared.jobs.processing import ProcessingJob
 from shared.jobs.publishing import Publishing
 from shared.jobs.queries import Queries
+from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
+from shared.jobs.submissions import Submissions
 from shared.settings import ApiAuth, Settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
@@ -53,6 +57,8 @@ class System:
     intake: Intake
     queries: Queries
     operations: Operations
+    held: HeldBatches
+    submissions: Submissions
     processing: ProcessingJob
     monitoring: MonitoringJob
     clock: Clock
@@ -129,6 +135,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
             ),
         ),
         publishing=Publishing(store, clients.publisher, event_leases, runs, backoff),
+        retention=Retention(store, _retention_periods(settings), runs, clock),
         recorder=recorder,
         leases=leases,
         runs=runs,
@@ -142,9 +149,28 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         runs=runs,
         intake=Intake(store, clients.reference_data, clock, uuid4),
         queries=Queries(store),
-        operations=Operations(store, clients.reference_data, recorder, settings.topic_for, clock),
+        operations=Operations(
+            store,
+            clients.reference_data,
+            EarlierDocuments(
+                store, clients.thunderhead, clock, settings.thunderhead_lookup_supported
+            ),
+            recorder,
+            settings.topic_for,
+            clock,
+        ),
+        held=HeldBatches(store, clients.thunderhead, recorder, clock),
+        submissions=Submissions(store, clock),
         processing=processing,
         monitoring=monitoring,
         clock=clock,
         api_auth=settings.api_auth,
+    )
+
+
+def _retention_periods(settings: Settings) -> RetentionPeriods:
+    by_source_system = settings.content_retention_days_by_source_system
+    return RetentionPeriods(
+        timedelta(days=settings.content_retention_days),
+        {system: timedelta(days=days) for system, days in by_source_system.items()},
     )

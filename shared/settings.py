@@ -66,6 +66,7 @@ def _http_url(value: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
+Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
 
 
@@ -193,6 +194,15 @@ class Settings(DatabaseSettings):
         480,
         description="How long a run of a job takes up new work; below the functionTimeout of "
         "host.json by at least a lease.",
+    )
+    content_retention_days: Days = Field(
+        90,
+        description="How long content, metadata values, Thunderhead's texts and published events "
+        "are kept after a request's end. The request and its history stay.",
+    )
+    content_retention_days_by_source_system: dict[str, Days] = Field(
+        {},
+        description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
     events_transport: EventsTransport = Field(
         EventsTransport.KAFKA, description="How events reach Event Hubs."

@@ -41,6 +41,7 @@ def parse_poll(answer: Response, now: datetime) -> Poll:
         return CallFailed("unreadable answer to a poll")
     return BatchReport(
         vendor_status=status.strip().upper(),
+        client_reference=lenient.text(body.get("clientReference"), lenient.MAX_ID),
         status_text=lenient.text(body.get("statusText")),
         counts=BatchCounts(
             total=lenient.count(body.get("transCount")),

@@ -66,6 +66,10 @@ class DocumentRequest:
     traceparent: str
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
+    generated_late_at: datetime | None = None
+    """When it was found that Thunderhead has generated a document that had timed out."""
+    purged_at: datetime | None = None
+    """When its content was removed for good."""
     event_topic: str | None = None
     """Where the terminal status goes; known from enrichment on."""
     batch_id: UUID | None = None
@@ -93,6 +97,8 @@ class HistoryEntry:
     actor: str
     reason: str | None = None
     run_id: UUID | None = None
+    batch_id: UUID | None = None
+    """The batch that carried the request at that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,8 @@ class Batch:
     last_send_at: datetime | None = None
     unknown_since: datetime | None = None
     """By when the latest send with unknown outcome was over; None while nothing is in doubt."""
+    resend_ordered_at: datetime | None = None
+    """A person wants it sent once more, whatever is in doubt."""
     attempts: int = 0
     """Sends that went unanswered while Thunderhead otherwise answered."""
     failures: int = 0

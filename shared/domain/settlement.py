@@ -114,19 +114,6 @@ def _failure(document: DocumentReport) -> Failure:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PollingBounds:
-    """How often one batch may be polled, in seconds."""
-
-    min_seconds: float
-    max_seconds: float
-
-    def next_poll(self, polls: int, retry_after: float | None = None) -> float:
-        """Return the wait after so many polls: geometric, bounded, Retry-After respected."""
-        geometric = self.min_seconds * 1.5 ** min(polls, 50)
-        return max(min(geometric, self.max_seconds), min(retry_after or 0.0, self.max_seconds))
-
-
 def is_overdue(submitted_at: datetime, now: datetime, deadline: timedelta) -> bool:
     """Tell whether a batch has had its time."""
     return now > submitted_at + deadline

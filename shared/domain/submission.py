@@ -169,12 +169,15 @@ def _failure(code: str, message: str) -> Failure:
     return Failure(FailureCategory.SUBMISSION, code, message)
 
 
-def next_step(guarantees: Guarantees) -> Resend | Hold | None:
-    """Say how to find out about a batch whose outcome is unknown.
+def next_step(guarantees: Guarantees, batch: Batch) -> Resend | Hold | None:
+    """Say how an intent goes on.
 
-    None means: look it up by its reference. `Resend` where that cannot be done but the tenant
-    refuses a second batch with the same reference; else a person decides.
+    None means: look it up by its reference. `Resend` where nothing is in doubt, where a person
+    ordered it, or where there is no look-up but the tenant refuses a second batch with the same
+    reference; else a person decides.
     """
+    if batch.unknown_since is None or batch.resend_ordered_at is not None:
+        return Resend()
     if guarantees.lookup_supported:
         return None
     if guarantees.reference_unique:

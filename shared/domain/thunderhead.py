@@ -139,6 +139,7 @@ class BatchReport:
     """What Thunderhead says of a batch."""
 
     vendor_status: str
+    client_reference: str | None = None
     status_text: str | None = None
     counts: BatchCounts = field(default_factory=BatchCounts)
     started_at: datetime | None = None

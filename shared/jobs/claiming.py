@@ -80,16 +80,26 @@ class Claiming:
         else:
             self.pauses.end(pausing.REFERENCE_DATA)
         parcels: list[Parcel] = []
+        paused: list[DocumentRequest] = []
         for key, requests in enriched.groups.items():
+            if self.pauses.in_force(pausing.submissions_of(key.batch_config_id)):
+                paused.extend(requests)
+                continue
             for made in self.assembler.parcels(key, requests, claim.owner):
                 if isinstance(made, Parcel):
                     parcels.append(made)
                 else:
                     enriched.failures[made.failure].append(made.request)
-        self._commit(claim, enriched, parcels)
+        self._commit(claim, enriched, parcels, paused)
         return parcels
 
-    def _commit(self, claim: _Claim, enriched: Enriched, parcels: Sequence[Parcel]) -> None:
+    def _commit(
+        self,
+        claim: _Claim,
+        enriched: Enriched,
+        parcels: Sequence[Parcel],
+        paused: Sequence[DocumentRequest],
+    ) -> None:
         """Hand the claim to its batches, all or nothing; end or give back the others.
 
         Raises LeaseLost if another worker has taken over any of it; nothing is written then.
@@ -111,7 +121,10 @@ class Claiming:
                     ended = tx.claimed.fail(claim.owner, ids, failure, topic, now)
                     self._record(tx, ended, RequestStatus.PROCESSING, now)
                     failed += len(ended)
-            return failed, self._release(tx, claim, enriched.unanswered, now)
+            released = self._release(
+                tx, claim, enriched.unanswered, now, "no answer from reference data"
+            ) + self._release(tx, claim, paused, now, "its batch configuration is paused")
+            return failed, released
 
         failed, released = self.store.write(work)
         self.run.counts["failed"] += failed
@@ -129,9 +142,14 @@ class Claiming:
             raise LeaseLost(str(claim.owner))
 
     def _release(
-        self, tx: Transaction, claim: _Claim, requests: Sequence[DocumentRequest], now: datetime
+        self,
+        tx: Transaction,
+        claim: _Claim,
+        requests: Sequence[DocumentRequest],
+        now: datetime,
+        reason: str,
     ) -> int:
-        """Give requests back: an outage costs them time, and nothing else."""
+        """Give requests back: an outage or a pause costs them time, and nothing else."""
         by_failures: defaultdict[int, list[UUID]] = defaultdict(list)
         for request in requests:
             by_failures[request.failures].append(request.request_id)
@@ -139,9 +157,7 @@ class Claiming:
         for failures, ids in by_failures.items():
             due_at = after(now, self.backoff.seconds(failures + 1))
             released = tx.claimed.release(claim.owner, ids, now, due_at)
-            self._record(
-                tx, released, RequestStatus.PROCESSING, now, "no answer from reference data"
-            )
+            self._record(tx, released, RequestStatus.PROCESSING, now, reason)
             count += len(released)
         return count
 

@@ -18,7 +18,8 @@ from shared.domain.statuses import RequestStatus
 from shared.domain.timing import Clock
 from shared.errors import DatabaseUnavailable, DuplicateCorrelationId, ReferenceDataUnavailable
 from shared.jobs.ports import ReferenceData
-from shared.jobs.storage import CorrelationKey, Store, Transaction
+from shared.jobs.request_storage import CorrelationKey
+from shared.jobs.storage import Store, Transaction
 
 _MAX_ROUNDS = 20
 """Each lost race means that somebody else's request was stored; more than this is a fault."""

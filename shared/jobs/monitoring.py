@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from shared.domain.models import Batch, DocumentRequest, Failure
+from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.settlement import PollingBounds, Settlement
-from shared.domain.statuses import BatchState, RequestStatus
-from shared.domain.thunderhead import BatchReport
+from shared.domain.statuses import BatchState
 from shared.domain.timing import after
 from shared.jobs import pausing
 from shared.jobs.calls import CallsUnderWay
@@ -23,8 +18,10 @@ from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
 from shared.jobs.polling import Polled, Poller
 from shared.jobs.publishing import EVENTS_PER_FLUSH, Publishing
+from shared.jobs.retention import Retention
 from shared.jobs.runs import MONITORING, Run, Runs
-from shared.jobs.storage import Store, Transaction
+from shared.jobs.settling import Settler
+from shared.jobs.storage import Store
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +36,7 @@ class MonitoringJob:
     store: Store
     poller: Poller
     publishing: Publishing
+    retention: Retention
     recorder: Recorder
     leases: Leases
     runs: Runs
@@ -60,6 +58,7 @@ class MonitoringJob:
             settled = _MonitoringRun(self, run, pauses, calls).drain()
         if settled:
             self.publishing.publish_due(run, pauses)
+        self.retention.purge_due(run)
         return self.runs.finish(run)
 
 
@@ -87,6 +86,7 @@ class _MonitoringRun:
         return self._unpublished > 0
 
     def _may_poll(self) -> bool:
+        self._pauses.refresh()
         is_paused = self._pauses.in_force(pausing.THUNDERHEAD)
         return self._job.runs.may_go_on(self._run) and not is_paused
 
@@ -125,152 +125,18 @@ class _MonitoringRun:
         """Commit what some polls brought, in one transaction."""
         for polled in results:
             self._learn(polled)
-        writer = _Settler(self._job, self._run)
-        counts = self._job.store.write(lambda tx: [writer.write(tx, polled) for polled in results])
-        for changed in counts:
-            for counter, documents in changed.items():
-                self._run.counts[counter] += documents
-                if counter in ("completed", "failed"):
-                    self._unpublished += documents
+        settler = Settler(
+            self._job.recorder,
+            self._job.polling,
+            self._job.backoff,
+            self._job.leases.clock,
+            self._run.run_id,
+        )
+        counts = self._job.store.write(lambda tx: settler.write(tx, results))
+        self._run.counts.update(counts)
+        self._unpublished += counts["completed"] + counts["failed"]
         now = self._job.leases.clock()
         is_time = now >= after(self._published_at, PUBLISH_EVERY_SECONDS)
         if self._unpublished >= EVENTS_PER_FLUSH or (self._unpublished and is_time):
             self._unpublished, self._published_at = 0, now
             self._job.publishing.publish_due(self._run, self._pauses)
-
-
-@dataclass(frozen=True, slots=True)
-class _Settler:
-    """Writes what one poll brought. The batch row comes first: it is the fence."""
-
-    job: MonitoringJob
-    run: Run
-
-    def write(self, tx: Transaction, polled: Polled) -> dict[str, int]:
-        """Write within a transaction; returns how many documents changed how."""
-        now = self.job.leases.clock()
-        batch = polled.batch
-        if not polled.is_ours:
-            return {"lost": 1}
-        if polled.hold_reason:
-            return self._hold(tx, batch, polled.hold_reason, now)
-        if polled.report is None or polled.settlement is None:
-            return self._poll_later(tx, polled, now)
-        return self._settle(tx, batch, polled.report, polled.settlement, now)
-
-    def _poll_later(self, tx: Transaction, polled: Polled, now: datetime) -> dict[str, int]:
-        batch, report = polled.batch, polled.report
-        if report:
-            wait = self.job.polling.next_poll(batch.polls + 1, report.retry_after)
-        else:
-            retry_after = polled.failure.retry_after if polled.failure else None
-            wait = self.job.backoff.seconds(batch.failures + 1, retry_after)
-        ours = tx.batches.record_poll(batch, report, now, after(now, wait), batch.terminal_since)
-        return {} if ours else {"lost": 1}
-
-    def _settle(
-        self,
-        tx: Transaction,
-        batch: Batch,
-        report: BatchReport,
-        settlement: Settlement,
-        now: datetime,
-    ) -> dict[str, int]:
-        reason = None
-        if settlement.held:
-            reason = f"Thunderhead says {report.vendor_status}, but documents have no outcome"
-            ours = tx.batches.hold(batch, reason, now, report)
-            _alert(batch, reason)
-        elif settlement.is_final:
-            ours = tx.batches.settle(batch, report, now)
-        else:
-            wait = self.job.polling.next_poll(0)
-            since = batch.terminal_since or now
-            ours = tx.batches.record_poll(batch, report, now, after(now, wait), since)
-        if not ours:
-            return {"lost": 1}
-        if settlement.is_final or settlement.held:
-            tx.batches.add_messages(batch.batch_id, report.messages, now)
-        completed = self._complete(tx, batch, settlement, now)
-        failed = 0
-        for failure, request_ids in _by_failure(settlement).items():
-            failed += self._move(tx, batch, request_ids, RequestStatus.FAILED, now, failure)
-        held = self._move(
-            tx, batch, sorted(settlement.held), RequestStatus.HELD, now, reason=reason
-        )
-        return {"completed": completed, "failed": failed, "held": held}
-
-    def _complete(
-        self, tx: Transaction, batch: Batch, settlement: Settlement, now: datetime
-    ) -> int:
-        rows = tx.batched.change_status(
-            batch.batch_id,
-            RequestStatus.SUBMITTED,
-            RequestStatus.COMPLETED,
-            now,
-            request_ids=list(settlement.completed),
-        )
-        completed = [replace(row, outputs=settlement.completed[row.request_id]) for row in rows]
-        tx.batched.add_outputs(completed)
-        self._record(tx, completed, now)
-        return len(completed)
-
-    def _move(
-        self,
-        tx: Transaction,
-        batch: Batch,
-        request_ids: Sequence[UUID],
-        after_status: RequestStatus,
-        now: datetime,
-        failure: Failure | None = None,
-        reason: str | None = None,
-    ) -> int:
-        rows = tx.batched.change_status(
-            batch.batch_id,
-            RequestStatus.SUBMITTED,
-            after_status,
-            now,
-            request_ids=request_ids,
-            failure=failure,
-        )
-        self._record(tx, rows, now, reason)
-        return len(rows)
-
-    def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:
-        if not tx.batches.hold(batch, reason, now):
-            return {"lost": 1}
-        _alert(batch, reason)
-        rows = tx.batched.change_status(
-            batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
-        )
-        self._record(tx, rows, now, reason)
-        return {"held": len(rows)}
-
-    def _record(
-        self,
-        tx: Transaction,
-        requests: Sequence[DocumentRequest],
-        now: datetime,
-        reason: str | None = None,
-    ) -> None:
-        self.job.recorder.record(
-            tx,
-            requests,
-            RequestStatus.SUBMITTED,
-            now,
-            actor=MONITORING,
-            reason=reason,
-            run_id=self.run.run_id,
-        )
-
-
-def _alert(batch: Batch, reason: str) -> None:
-    _logger.error("batch held", extra={"batchId": batch.client_reference, "reason": reason})
-
-
-def _by_failure(settlement: Settlement) -> dict[Failure, list[UUID]]:
-    """Group failed documents by why: one statement for each reason."""
-    groups: defaultdict[Failure, list[UUID]] = defaultdict(list)
-    for request_id, failure in settlement.failed.items():
-        groups[failure].append(request_id)
-    return groups

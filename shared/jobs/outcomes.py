@@ -51,6 +51,7 @@ class Recorder:
                     actor,
                     reason or (request.failure.code if request.failure else None),
                     run_id,
+                    request.batch_id,
                 )
                 for request in requests
             ]

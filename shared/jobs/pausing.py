@@ -19,8 +19,16 @@ SUBMISSIONS = "submissions"
 REFERENCE_DATA = "reference-data"
 EVENTS = "events"
 
+REFRESH_SECONDS = 5.0
+"""How soon a run under way notices what people or other runs have paused."""
+
 BREAKS_AFTER = 5
 """Failures in a row, with no success between, that open the circuit."""
+
+
+def submissions_of(batch_config_id: str | None) -> str:
+    """Return the name of the pause of a batch configuration, or (None) of all submissions."""
+    return f"{SUBMISSIONS}:{batch_config_id}" if batch_config_id else SUBMISSIONS
 
 
 class Pauses:
@@ -34,11 +42,18 @@ class Pauses:
         self._known: dict[str, Pause] = {}
         self._failures_in_a_row: Counter[str] = Counter()
         self._kept: set[str] = set()
+        self._loaded_at = clock()
 
     def load(self) -> Mapping[str, Pause]:
         """Read the stored pauses; one statement."""
         self._known = dict(self._store.read(lambda tx: tx.pauses.all()))
+        self._loaded_at = self._clock()
         return self._known
+
+    def refresh(self) -> None:
+        """Read the stored pauses again if they are old."""
+        if self._clock() >= after(self._loaded_at, REFRESH_SECONDS):
+            self.load()
 
     def in_force(self, *names: str) -> bool:
         """Tell whether any of these is paused now."""

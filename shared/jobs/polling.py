@@ -6,8 +6,8 @@ Runs on a thread of the pool; it leaves every write (but the renewal of the leas
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,9 +21,11 @@ from shared.domain.thunderhead import (
     BatchReport,
     CallFailed,
     Cancellation,
+    DocumentReport,
     Documents,
     Found,
     NotVisible,
+    Poll,
 )
 from shared.errors import LeaseLost
 from shared.jobs.leasing import Leases
@@ -46,6 +48,12 @@ class Polled:
     failure: CallFailed | None = None
     """Set where Thunderhead gave no usable answer."""
     hold_reason: str | None = None
+    aftermath: Mapping[str, DocumentReport] = field(default_factory=dict)
+    """What became, in the end, of the documents of a batch that had timed out."""
+    is_watched: bool = False
+    """It has no open document left, but Thunderhead has not ended it yet."""
+    is_over: bool = False
+    """Nothing more will be learnt of it."""
     is_ours: bool = True
 
 
@@ -91,6 +99,8 @@ class _Poll:
 
     def run(self) -> Polled:
         report = self._read()
+        if not self._expected:
+            return self._aftermath(report)
         match report:
             case CallFailed():
                 return Polled(self._batch, failure=report)
@@ -148,11 +158,29 @@ class _Poll:
         documents = self._documents()
         if isinstance(documents, CallFailed):
             return Polled(self._batch, failure=documents)
+        final = last if isinstance(last, BatchReport) else report
         return Polled(
             self._batch,
-            last if isinstance(last, BatchReport) else report,
+            final,
             settlement.time_out(self._expected, documents, self._deadlines.batch),
+            is_watched=not settlement.is_ended(final),
         )
+
+    def _aftermath(self, report: Poll) -> Polled:
+        """Watch a batch that timed out until it has ended: a document may still come.
+
+        After as long again as its deadline, nobody waits for it any more.
+        """
+        is_over = self._is_overdue(2 * self._deadlines.batch) or isinstance(report, NotVisible)
+        if isinstance(report, BatchReport) and settlement.is_ended(report):
+            documents = self._documents()
+            if not isinstance(documents, CallFailed):
+                return Polled(self._batch, report, aftermath=documents, is_over=True)
+        if is_over:
+            return Polled(self._batch, is_over=True)
+        if isinstance(report, BatchReport):
+            return Polled(self._batch, report)
+        return Polled(self._batch, failure=report if isinstance(report, CallFailed) else None)
 
     def _not_visible(self) -> Polled:
         submitted_at = self._batch.submitted_at or self._batch.created_at
@@ -172,9 +200,11 @@ class _Poll:
             case _:
                 return Polled(self._batch, hold_reason=lost)
 
-    def _is_overdue(self) -> bool:
+    def _is_overdue(self, deadline: timedelta | None = None) -> bool:
         submitted_at = self._batch.submitted_at or self._batch.created_at
-        return settlement.is_overdue(submitted_at, self._leases.clock(), self._deadlines.batch)
+        return settlement.is_overdue(
+            submitted_at, self._leases.clock(), deadline or self._deadlines.batch
+        )
 
     def _read(self) -> BatchReport | NotVisible | CallFailed:
         self._keep()

@@ -12,10 +12,10 @@ from typing import Any
 
 from shared.domain import submission
 from shared.domain.models import Batch
+from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.settlement import PollingBounds
 from shared.domain.statuses import BatchState, RequestStatus
-from shared.domain.submission import Guarantees, Resend
+from shared.domain.submission import Guarantees
 from shared.jobs import pausing
 from shared.jobs.assembling import Assembler, Parcel
 from shared.jobs.calls import CallsUnderWay
@@ -95,8 +95,9 @@ class _ProcessingRun:
 
     def drain(self) -> None:
         """Take up what is due until nothing is, or the budget ends; then finish what is held."""
-        while self._may_submit() and self._recover_intents():
-            self._follow_up(self._calls.finished())
+        for state in (BatchState.SUBMITTING, BatchState.HELD):
+            while self._may_submit() and self._recover(state):
+                self._follow_up(self._calls.finished())
         # PROCESSING first: what runs that died had claimed.
         for status in (RequestStatus.PROCESSING, RequestStatus.RECEIVED):
             while self._may_claim() and self._take_up(status):
@@ -107,6 +108,7 @@ class _ProcessingRun:
         return self._pauses.in_force(pausing.THUNDERHEAD, pausing.SUBMISSIONS)
 
     def _may_submit(self) -> bool:
+        self._pauses.refresh()
         return self._job.runs.may_go_on(self._run) and not self._submissions_are_paused()
 
     def _may_claim(self) -> bool:
@@ -120,28 +122,31 @@ class _ProcessingRun:
         self._send(parcels)
         return True
 
-    def _recover_intents(self) -> bool:
-        """Take up batches whose send has no clear answer, or is to be repeated; False if none."""
+    def _recover(self, state: BatchState) -> bool:
+        """Take up batches whose latest send has no clear answer, or is ordered again.
+
+        HELD ones are only looked up: one that Thunderhead shows after all is released. Returns
+        False if none was due.
+        """
         job = self._job
         owner, now, until = job.leases.new_id(), job.leases.clock(), job.leases.until()
         claimed = job.store.write(
-            lambda tx: tx.batches.claim(BatchState.SUBMITTING, owner, now, until, job.concurrency)
+            lambda tx: tx.batches.claim(state, owner, now, until, job.concurrency)
         )
         for batch in claimed:
-            self._recover(batch)
+            self._find_out(batch)
         return bool(claimed)
 
-    def _recover(self, batch: Batch) -> None:
-        if _sender_died(batch):
+    def _find_out(self, batch: Batch) -> None:
+        is_held = batch.state is BatchState.HELD
+        if not is_held and _sender_died(batch):
             # Its send was over before its lease was, and that has ended by now.
             batch = replace(batch, unknown_since=self._job.leases.clock())
-        requests = self._job.store.read(
-            lambda tx: tx.batched.of(batch.batch_id, RequestStatus.PROCESSING)
-        )
+        status = RequestStatus.HELD if is_held else RequestStatus.PROCESSING
+        requests = self._job.store.read(lambda tx: tx.batched.of(batch.batch_id, status))
         parcel = Parcel(batch, tuple(requests))
         self._run.counts["claimed"] += len(requests)
-        in_doubt = batch.unknown_since is not None
-        step = submission.next_step(self._job.guarantees) if in_doubt else Resend()
+        step = None if is_held else submission.next_step(self._job.guarantees, batch)
         if step is None:
             self._calls.start(self._submitter.look_up, parcel)
         else:

@@ -10,7 +10,8 @@ from uuid import UUID
 from shared.domain.models import DocumentRequest, HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
-from shared.jobs.storage import RequestFilter, Store
+from shared.jobs.request_storage import RequestFilter
+from shared.jobs.storage import Store
 
 
 @dataclass(frozen=True, slots=True)

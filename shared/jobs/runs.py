@@ -28,9 +28,11 @@ COUNTERS = (
     "held",
     "published",
     "lost",
+    "purged",
 )
 """What a summary counts: documents, except `claimed` of the monitoring job (batches) and
-`published` (events). `lost` is work that another worker took over meanwhile."""
+`published` (events). `lost` is work that another worker took over meanwhile; `purged` are
+requests whose content was removed, their retention being over."""
 
 
 @dataclass(slots=True)

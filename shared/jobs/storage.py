@@ -5,151 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from shared.domain.models import (
     Batch,
-    DocumentRequest,
-    Failure,
     HistoryEntry,
     JobMessage,
     JobRun,
     OutboxEvent,
     Pause,
 )
-from shared.domain.statuses import BatchState, RequestStatus
+from shared.domain.polling import GenerationTime
+from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
+from shared.jobs.request_storage import BatchedRequests, ClaimedRequests, Requests
 
 T = TypeVar("T")
-
-CorrelationKey = tuple[str, str]
-"""Source system and request correlation id: unique together."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestFilter:
-    """What a list of requests is narrowed by; None leaves out a condition."""
-
-    source_systems: Collection[str] | None = None
-    """Those the caller is entitled to; None for all."""
-    source_system: str | None = None
-    status: RequestStatus | None = None
-    document_type: str | None = None
-    document_name: str | None = None
-    request_correlation_id: str | None = None
-    received_from: datetime | None = None
-    received_to: datetime | None = None
-    updated_from: datetime | None = None
-    metadata: Mapping[str, str] | None = None
-
-
-class Requests(Protocol):
-    """Table document_requests, with content, metadata and outputs: intake, reading, people."""
-
-    def find_by_correlation(
-        self, keys: Collection[CorrelationKey]
-    ) -> Mapping[CorrelationKey, DocumentRequest]:
-        """Return the stored requests of these pairs."""
-
-    def insert(self, requests: Sequence[DocumentRequest], contents: Sequence[str]) -> None:
-        """Store new requests, due by priority. Raises DuplicateCorrelationId."""
-
-    def get(self, request_id: UUID) -> DocumentRequest | None:
-        """Return one request, whole."""
-
-    def page(
-        self, where: RequestFilter, limit: int, before: tuple[datetime, UUID] | None
-    ) -> Sequence[DocumentRequest]:
-        """Return requests, newest first, that come after a position."""
-
-    def count_by_status(self, where: RequestFilter) -> Mapping[RequestStatus, int]:
-        """Count requests by status."""
-
-    def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
-        """Return the content JSON of requests, as it was sent."""
-
-    def cancel(
-        self, request_id: UUID, topic: str, failure: Failure, now: datetime
-    ) -> DocumentRequest | None:
-        """End a RECEIVED request as FAILED; None if it is not RECEIVED."""
-
-
-class ClaimedRequests(Protocol):
-    """Table document_requests, as far as a claim owns it: PROCESSING, under a lease."""
-
-    def take(
-        self,
-        status: RequestStatus,
-        owner: UUID,
-        now: datetime,
-        leased_until: datetime,
-        limit: int,
-    ) -> Sequence[DocumentRequest]:
-        """Take due requests of a status, at most `limit` (≤ 500), oldest due first.
-
-        They are PROCESSING then. Returns them with metadata.
-        """
-
-    def renew(self, owner: UUID, request_ids: Sequence[UUID], leased_until: datetime) -> int:
-        """Extend the lease of a claim; returns how many of its requests are still ours."""
-
-    def release(
-        self, owner: UUID, request_ids: Sequence[UUID], now: datetime, due_at: datetime
-    ) -> Sequence[DocumentRequest]:
-        """Give claimed requests back: RECEIVED, due later. Returns those that were ours."""
-
-    def assign_to_batch(
-        self, owner: UUID, request_ids: Sequence[UUID], batch_id: UUID, topic: str, now: datetime
-    ) -> int:
-        """Hand claimed requests to a batch, which alone owns them from then on.
-
-        `topic` is where their events will go. Returns how many were ours.
-        """
-
-    def fail(
-        self,
-        owner: UUID,
-        request_ids: Sequence[UUID],
-        failure: Failure,
-        topic: str,
-        now: datetime,
-    ) -> Sequence[DocumentRequest]:
-        """End claimed requests as FAILED. Returns the rows that changed, whole."""
-
-
-class BatchedRequests(Protocol):
-    """Table document_requests, as far as a batch owns it."""
-
-    def of(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
-        """Return the requests of a batch in a status, with metadata, ordered by id."""
-
-    def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:
-        """Return the SUBMITTED requests of batches: ids with their traceparents."""
-
-    def move(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
-        """Hand PROCESSING requests of one batch to another; returns how many moved."""
-
-    def change_status(
-        self,
-        batch_id: UUID,
-        before: RequestStatus,
-        after: RequestStatus,
-        now: datetime,
-        *,
-        request_ids: Sequence[UUID] | None = None,
-        failure: Failure | None = None,
-    ) -> Sequence[DocumentRequest]:
-        """Move the requests of a batch from one status to another, those listed or all.
-
-        Returns the rows that changed; whole where the status is terminal.
-        """
-
-    def add_outputs(self, requests: Sequence[DocumentRequest]) -> None:
-        """Keep what was generated for requests."""
 
 
 class History(Protocol):
@@ -172,6 +46,12 @@ class Batches(Protocol):
     def insert(self, new: Sequence[Batch]) -> None:
         """Store intents: leased, and about to be sent."""
 
+    def get(self, batch_id: UUID) -> Batch | None:
+        """Return one batch."""
+
+    def held(self, limit: int) -> Sequence[Batch]:
+        """Return HELD batches, longest held first."""
+
     def claim(
         self,
         state: BatchState,
@@ -180,7 +60,7 @@ class Batches(Protocol):
         leased_until: datetime,
         limit: int,
     ) -> Sequence[Batch]:
-        """Take due batches of a state: intents without a clear answer, or polls."""
+        """Take due batches of a state: intents, polls, or look-ups of what is HELD."""
 
     def renew(self, batch: Batch, leased_until: datetime) -> bool:
         """Extend the lease."""
@@ -191,18 +71,32 @@ class Batches(Protocol):
     def record_submitted(
         self, batch: Batch, thunderhead_batch_id: str, now: datetime, due_at: datetime
     ) -> bool:
-        """SUBMITTING → SUBMITTED, first poll at `due_at`."""
+        """SUBMITTING or HELD → SUBMITTED, first poll at `due_at`."""
 
     def record_wait(self, batch: Batch, now: datetime, due_at: datetime) -> bool:
-        """Keep an intent, as it is here, until later."""
+        """Keep a batch that is SUBMITTING or HELD, as it is here, until later."""
 
     def dissolve(self, batch: Batch, now: datetime) -> bool:
         """SUBMITTING → DISSOLVED."""
 
     def hold(
-        self, batch: Batch, reason: str, now: datetime, report: BatchReport | None = None
+        self,
+        batch: Batch,
+        reason: str,
+        now: datetime,
+        report: BatchReport | None = None,
+        look_again_at: datetime | None = None,
     ) -> bool:
         """SUBMITTING or SUBMITTED → HELD, with the vendor's last words where there are any."""
+
+    def decide(self, batch: Batch, state: BatchState, now: datetime, **values: Any) -> bool:
+        """Take a HELD batch to the state that a person decided on.
+
+        Guarded by its version instead of a lease; `values` are columns to set besides.
+        """
+
+    def bring_forward(self, now: datetime) -> int:
+        """Make intents that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
 
     def record_poll(
         self,
@@ -214,11 +108,38 @@ class Batches(Protocol):
     ) -> bool:
         """Keep a submitted batch for its next poll; without a report, the poll failed."""
 
-    def settle(self, batch: Batch, report: BatchReport, now: datetime) -> bool:
+    def settle(self, batch: Batch, report: BatchReport | None, now: datetime) -> bool:
         """SUBMITTED → SETTLED with the vendor's last words."""
 
     def add_messages(self, batch_id: UUID, messages: Sequence[JobMessage], now: datetime) -> None:
         """Keep the vendor's job messages."""
+
+
+class GenerationTimes(Protocol):
+    """Table generation_times: how long batches of a configuration take."""
+
+    def all(self) -> Mapping[str, GenerationTime]:
+        """Return what is known, by batch configuration."""
+
+    def note(self, batch_config_id: str, seconds: float) -> None:
+        """Add the time that a batch took."""
+
+
+class Retention(Protocol):
+    """What is removed from terminal requests, and when."""
+
+    def purge(
+        self,
+        completed_before: datetime,
+        exceptions: Mapping[str, datetime],
+        limit: int,
+        now: datetime,
+    ) -> int:
+        """Remove content, metadata, texts and events of requests that ended long ago.
+
+        `exceptions` are other limits by source system. Takes those that ended first, at most
+        `limit` (≤ 200), and none with an unpublished event; returns how many.
+        """
 
 
 class Outbox(Protocol):
@@ -243,6 +164,9 @@ class Outbox(Protocol):
     def set_aside(self, owner: UUID, event_ids: Sequence[UUID], reason: str) -> int:
         """Take events out of the queue that the broker refuses; a person decides."""
 
+    def take_up_again(self, request_id: UUID, now: datetime) -> bool:
+        """Make a request's event that was set aside due again; False if it has none."""
+
 
 class Pauses(Protocol):
     """Table pauses: what is not to be called before when."""
@@ -252,6 +176,9 @@ class Pauses(Protocol):
 
     def extend(self, pause: Pause) -> None:
         """Store a pause, unless one by this name lasts longer already (or has no end)."""
+
+    def remove(self, name: str) -> bool:
+        """End a pause, whatever its end; False if there was none."""
 
     def clear_ended(self, name: str, now: datetime) -> None:
         """Forget a pause, unless another run has made it longer."""
@@ -289,6 +216,14 @@ class Transaction(Protocol):
     @property
     def batches(self) -> Batches:
         """Batches and the vendor's messages."""
+
+    @property
+    def generation_times(self) -> GenerationTimes:
+        """How long batches take."""
+
+    @property
+    def retention(self) -> Retention:
+        """What is removed after its time."""
 
     @property
     def outbox(self) -> Outbox:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.domain import submission
 from shared.domain.models import Batch
+from shared.domain.polling import GenerationTime, PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.settlement import PollingBounds
-from shared.domain.statuses import RequestStatus
+from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.submission import (
     Decision,
     Dissolve,
@@ -66,6 +66,7 @@ class SubmissionResults:
     pauses: Pauses
     thunderhead_answered: bool = False
     """Some call of this run was answered well: Thunderhead as a whole is not down."""
+    _known_times: Mapping[str, GenerationTime] | None = None
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Parcel]:
         """Commit some outcomes together; returns the batches that are to be sent next."""
@@ -88,6 +89,8 @@ class SubmissionResults:
             self.thunderhead_answered = True
             if not isinstance(outcome.decision, Wait):
                 self.pauses.end(pausing.THUNDERHEAD)
+        if parcel.batch.state is BatchState.HELD:
+            return self._looked_up(parcel, outcome.decision)
         match self._with_patience(outcome.decision, parcel.batch):
             case Record() as decision:
                 return self._submitted(parcel, decision)
@@ -114,27 +117,51 @@ class SubmissionResults:
         self.pauses.end(pausing.SUBMISSIONS)
         now = self.leases.clock()
         batch = parcel.batch
-        wait = self.polling.next_poll(0, decision.retry_after)
+        wait = self.polling.first_poll(
+            self._generation_times().get(batch.batch_config_id), decision.retry_after
+        )
+        before = RequestStatus.HELD if batch.state is BatchState.HELD else RequestStatus.PROCESSING
 
         def apply(tx: Transaction) -> bool:
             if not tx.batches.record_submitted(
                 batch, decision.thunderhead_batch_id, now, after(now, wait)
             ):
                 return False
-            self._move(tx, batch, RequestStatus.SUBMITTED, now)
+            self._move(tx, batch, before, RequestStatus.SUBMITTED, now)
             return True
 
         return _Change(apply, "submitted", len(parcel.requests))
+
+    def _looked_up(self, parcel: Parcel, decision: Decision) -> _Change:
+        """Release a HELD batch that Thunderhead shows after all; else look again later."""
+        if isinstance(decision, Record):
+            return self._submitted(parcel, decision)
+        batch, now = parcel.batch, self.leases.clock()
+        again_at = self._look_again_at(batch)
+        return _Change(
+            lambda tx: tx.batches.record_wait(batch, now, again_at), "retried", len(parcel.requests)
+        )
+
+    def _look_again_at(self, batch: Batch) -> datetime:
+        return after(self.leases.clock(), self.backoff.seconds(batch.failures + 1))
+
+    def _generation_times(self) -> Mapping[str, GenerationTime]:
+        """Return how long batches take, as it was when the run submitted its first."""
+        if self._known_times is None:
+            self._known_times = self.store.read(lambda tx: tx.generation_times.all())
+        return self._known_times
 
     def _held(self, parcel: Parcel, reason: str) -> _Change:
         now = self.leases.clock()
         batch = parcel.batch
         _logger.error("batch held", extra={"batchId": str(batch.batch_id), "reason": reason})
 
+        again_at = self._look_again_at(batch) if self.guarantees.lookup_supported else None
+
         def apply(tx: Transaction) -> bool:
-            if not tx.batches.hold(batch, reason, now):
+            if not tx.batches.hold(batch, reason, now, look_again_at=again_at):
                 return False
-            self._move(tx, batch, RequestStatus.HELD, now, reason)
+            self._move(tx, batch, RequestStatus.PROCESSING, RequestStatus.HELD, now, reason)
             return True
 
         return _Change(apply, "held", len(parcel.requests))
@@ -163,6 +190,7 @@ class SubmissionResults:
             batch = replace(
                 batch,
                 in_flight=is_unanswered,
+                resend_ordered_at=None if is_unanswered else batch.resend_ordered_at,
                 unknown_since=now if is_unanswered else batch.unknown_since,
             )
         return _Change(
@@ -230,12 +258,12 @@ class SubmissionResults:
         self,
         tx: Transaction,
         batch: Batch,
+        before: RequestStatus,
         status: RequestStatus,
         now: datetime,
         reason: str | None = None,
     ) -> None:
-        """Take all requests of a batch from PROCESSING to another status."""
-        before = RequestStatus.PROCESSING
+        """Take all requests of a batch from one status to another."""
         changed = tx.batched.change_status(batch.batch_id, before, status, now)
         self.recorder.record(
             tx, changed, before, now, actor=PROCESSING, reason=reason, run_id=self.run.run_id

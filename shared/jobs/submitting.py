@@ -42,7 +42,7 @@ class Submitter:
 
     def send(self, parcel: Parcel) -> Outcome:
         """Send a batch whose intent is committed."""
-        if self._is_paused():
+        if self._is_paused(parcel):
             not_now = Wait("submissions are paused", pauses=False)
             return Outcome(parcel, not_now, was_sent=True)
         try:
@@ -59,7 +59,7 @@ class Submitter:
 
     def look_up(self, parcel: Parcel) -> Outcome:
         """Look for a batch that an earlier send may have created."""
-        if self._is_paused():
+        if self._is_paused(parcel):
             return Outcome(parcel, Wait("submissions are paused", pauses=False))
         try:
             parcel = self._leased(parcel)
@@ -72,8 +72,9 @@ class Submitter:
         except LeaseLost:
             return Outcome(parcel, None)
 
-    def _is_paused(self) -> bool:
-        return self.pauses.in_force(pausing.THUNDERHEAD, pausing.SUBMISSIONS)
+    def _is_paused(self, parcel: Parcel) -> bool:
+        its_own = pausing.submissions_of(parcel.batch.batch_config_id)
+        return self.pauses.in_force(pausing.THUNDERHEAD, pausing.SUBMISSIONS, its_own)
 
     def _compared(self, parcel: Parcel, decision: Decision) -> Decision:
         """Adopt a batch that Thunderhead already has only if its documents are ours."""

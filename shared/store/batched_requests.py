@@ -92,6 +92,26 @@ class BatchedRequestsTable:
         rows = [to_request(row) for piece in pieces for row in self._connection.execute(piece)]
         return with_event_details(self._connection, rows) if after.is_terminal else rows
 
+    def note_generated_late(
+        self, batch_id: UUID, request_ids: Sequence[UUID], now: datetime
+    ) -> Sequence[DocumentRequest]:
+        """Note that documents which had timed out were generated after all."""
+        noted: list[DocumentRequest] = []
+        for some in chunks(request_ids):
+            statement = (
+                update(document_requests)
+                .where(
+                    r.batch_id == batch_id,
+                    r.status == RequestStatus.FAILED.value,
+                    r.generated_late_at.is_(None),
+                    r.request_id.in_(some),
+                )
+                .values(generated_late_at=now, updated_at=now, version=r.version + 1)
+                .returning(*r)
+            )
+            noted.extend(to_request(row) for row in self._connection.execute(statement))
+        return noted
+
     def add_outputs(self, requests: Sequence[DocumentRequest]) -> None:
         """Keep what was generated for requests."""
         request_details.insert_outputs(self._connection, requests)

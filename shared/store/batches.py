@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, Row, and_, insert, literal_column, select, update
 
 from shared.domain.models import Batch, JobMessage
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
+from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
 from shared.store.statements import claim
 from shared.store.tables import batch_messages, batches
 
@@ -33,6 +34,17 @@ class BatchesTable:
         """Store intents: leased, and about to be sent."""
         self._connection.execute(insert(batches), [_to_row(batch) for batch in new])
 
+    def get(self, batch_id: UUID) -> Batch | None:
+        """Return one batch."""
+        statement = select(batches).where(b.batch_id == batch_id)
+        return next((_to_batch(row) for row in self._connection.execute(statement)), None)
+
+    def held(self, limit: int) -> Sequence[Batch]:
+        """Return HELD batches, longest held first."""
+        is_held = b.state == literal_column("'HELD'")
+        statement = select(batches).where(is_held).order_by(b.updated_at).limit(limit)
+        return [_to_batch(row) for row in self._connection.execute(statement)]
+
     def claim(
         self,
         state: BatchState,
@@ -41,7 +53,7 @@ class BatchesTable:
         leased_until: datetime,
         limit: int,
     ) -> Sequence[Batch]:
-        """Take due batches of a state: intents without a clear answer, or polls."""
+        """Take due batches of a state: intents, polls, or look-ups of what is HELD."""
         statement = claim(
             b.state,
             state.value,
@@ -66,6 +78,7 @@ class BatchesTable:
                 "last_send_at": batch.last_send_at,
                 "due_at": batch.leased_until,
                 "unknown_since": batch.unknown_since,
+                "resend_ordered_at": None,
                 "attempts": batch.attempts,
             },
         )
@@ -73,10 +86,10 @@ class BatchesTable:
     def record_submitted(
         self, batch: Batch, thunderhead_batch_id: str, now: datetime, due_at: datetime
     ) -> bool:
-        """SUBMITTING → SUBMITTED, first poll at `due_at`; False if no longer ours."""
+        """SUBMITTING or HELD → SUBMITTED, first poll at `due_at`; False if no longer ours."""
         return self._change(
             batch,
-            BatchState.SUBMITTING,
+            batch.state,
             {
                 "state": BatchState.SUBMITTED.value,
                 "thunderhead_batch_id": thunderhead_batch_id,
@@ -95,15 +108,16 @@ class BatchesTable:
         now: datetime,
         due_at: datetime,
     ) -> bool:
-        """Keep an intent, as it is here, until later; False if no longer ours."""
+        """Keep a batch, as it is here, until later; False if no longer ours."""
         return self._change(
             batch,
-            BatchState.SUBMITTING,
+            batch.state,
             {
                 "due_at": due_at,
                 "updated_at": now,
                 "in_flight": batch.in_flight,
                 "unknown_since": batch.unknown_since,
+                "resend_ordered_at": batch.resend_ordered_at,
                 "failures": b.failures + 1,
                 "lease_owner": None,
             },
@@ -114,11 +128,51 @@ class BatchesTable:
         return self._close(batch, BatchState.SUBMITTING, BatchState.DISSOLVED, now)
 
     def hold(
-        self, batch: Batch, reason: str, now: datetime, report: BatchReport | None = None
+        self,
+        batch: Batch,
+        reason: str,
+        now: datetime,
+        report: BatchReport | None = None,
+        look_again_at: datetime | None = None,
     ) -> bool:
         """SUBMITTING or SUBMITTED → HELD; False if no longer ours."""
-        values = {"hold_reason": reason[:1000], **(_report_values(report) if report else {})}
+        values = {
+            "hold_reason": reason[:1000],
+            "due_at": look_again_at,
+            **(_report_values(report) if report else {}),
+        }
         return self._close(batch, batch.state, BatchState.HELD, now, values)
+
+    def decide(self, batch: Batch, state: BatchState, now: datetime, **values: Any) -> bool:
+        """Take a HELD batch, at the version that it has here, to another state."""
+        changed = self._connection.execute(
+            update(batches)
+            .where(
+                b.batch_id == batch.batch_id,
+                b.state == BatchState.HELD.value,
+                b.version == batch.version,
+            )
+            .values(
+                {
+                    "state": state.value,
+                    "version": b.version + 1,
+                    "updated_at": now,
+                    "due_at": None,
+                    "lease_owner": None,
+                    **values,
+                }
+            )
+        )
+        return changed.rowcount == 1
+
+    def bring_forward(self, now: datetime) -> int:
+        """Make intents that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
+        is_open = b.state == literal_column("'SUBMITTING'")
+        is_waiting = and_(is_open, b.due_at > now, b.lease_owner.is_(None))
+        waiting = select(b.batch_id).where(is_waiting).limit(MOST_BROUGHT_FORWARD)
+        return self._connection.execute(
+            update(batches).where(b.batch_id.in_(waiting), is_waiting).values(due_at=now)
+        ).rowcount
 
     def record_poll(
         self,
@@ -144,14 +198,18 @@ class BatchesTable:
             values |= {"failures": 0, "polls": b.polls + 1, **_report_values(report)}
         return self._change(batch, BatchState.SUBMITTED, values)
 
-    def settle(self, batch: Batch, report: BatchReport, now: datetime) -> bool:
+    def settle(self, batch: Batch, report: BatchReport | None, now: datetime) -> bool:
         """SUBMITTED → SETTLED with the vendor's last words; False if no longer ours."""
         return self._close(
             batch,
             BatchState.SUBMITTED,
             BatchState.SETTLED,
             now,
-            {"settled_at": now, "polls": b.polls + 1, **_report_values(report)},
+            {
+                "settled_at": now,
+                "polls": b.polls + 1,
+                **(_report_values(report) if report else {}),
+            },
         )
 
     def add_messages(self, batch_id: UUID, messages: Sequence[JobMessage], now: datetime) -> None:
@@ -257,6 +315,7 @@ def _to_batch(row: Row[Any]) -> Batch:
         in_flight=row.in_flight,
         last_send_at=row.last_send_at,
         unknown_since=row.unknown_since,
+        resend_ordered_at=row.resend_ordered_at,
         attempts=row.attempts,
         failures=row.failures,
         thunderhead_batch_id=row.thunderhead_batch_id,

@@ -18,11 +18,13 @@ from shared.store.batches import BatchesTable
 from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database_errors import is_worth_repeating
 from shared.store.engine import READ_ONLY
+from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
 from shared.store.outbox import OutboxTable
 from shared.store.pauses import PausesTable
 from shared.store.requests import RequestsTable
+from shared.store.retention import RetentionTables
 
 T = TypeVar("T")
 
@@ -39,6 +41,8 @@ class SqlTransaction:
         self.batched = BatchedRequestsTable(connection)
         self.history = HistoryTable(connection)
         self.batches = BatchesTable(connection)
+        self.generation_times = GenerationTimesTable(connection)
+        self.retention = RetentionTables(connection)
         self.outbox = OutboxTable(connection)
         self.pauses = PausesTable(connection)
         self.job_runs = JobRunsTable(connection)

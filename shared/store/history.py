@@ -33,6 +33,7 @@ class HistoryTable:
                         "actor": entry.actor,
                         "reason": entry.reason,
                         "run_id": entry.run_id,
+                        "batch_id": entry.batch_id,
                     }
                     for entry in entries
                 ],
@@ -55,6 +56,7 @@ class HistoryTable:
                 row.actor,
                 row.reason,
                 row.run_id,
+                row.batch_id,
             )
             for row in rows
         ]

@@ -96,6 +96,15 @@ class OutboxTable:
             {"state": SET_ASIDE, "due_at": None, "last_error": reason[:1000]},
         )
 
+    def take_up_again(self, request_id: UUID, now: datetime) -> bool:
+        """Make a request's event that was set aside due again; False if it has none."""
+        changed = self._connection.execute(
+            update(outbox)
+            .where(o.request_id == request_id, o.state == SET_ASIDE)
+            .values(state=PENDING, due_at=now, attempts=0)
+        )
+        return changed.rowcount == 1
+
     def _change(self, owner: UUID, event_ids: Sequence[UUID], values: dict[str, Any]) -> int:
         changed = 0
         for some in chunks(event_ids):

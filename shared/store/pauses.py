@@ -47,6 +47,11 @@ class PausesTable:
         except IntegrityError:
             return  # it exists, and lasts longer
 
+    def remove(self, name: str) -> bool:
+        """End a pause, whatever its end; False if there was none."""
+        removed = self._connection.execute(delete(pauses).where(pauses.c.name == name))
+        return removed.rowcount == 1
+
     def clear_ended(self, name: str, now: datetime) -> None:
         """Forget a pause, unless another run has made it longer."""
         self._connection.execute(delete(pauses).where(pauses.c.name == name, pauses.c.until <= now))

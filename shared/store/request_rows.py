@@ -77,6 +77,8 @@ def to_request(row: Row[Any]) -> DocumentRequest:
         traceparent=row.traceparent,
         submitted_at=row.submitted_at,
         completed_at=row.completed_at,
+        generated_late_at=row.generated_late_at,
+        purged_at=row.purged_at,
         event_topic=row.event_topic,
         batch_id=row.batch_id,
         failure=failure,

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from shared.domain.models import DocumentRequest
 from shared.domain.statuses import RequestStatus
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store import request_details
 from shared.store.request_rows import to_request
 from shared.store.tables import batches, document_requests, request_metadata

@@ -10,18 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, insert, or_, update
+from sqlalchemy import Connection, and_, exists, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
+from shared.domain.timing import first_due
 from shared.errors import DuplicateCorrelationId
-from shared.jobs.storage import CorrelationKey, RequestFilter
+from shared.jobs.request_storage import MOST_BROUGHT_FORWARD, CorrelationKey, RequestFilter
 from shared.store import request_details, request_search
 from shared.store.database_errors import is_unique_violation
 from shared.store.request_rows import terminal_values, to_request, to_row, with_event_details
 from shared.store.statements import chunks
-from shared.store.tables import document_requests
+from shared.store.tables import document_requests, outbox
 
 r = document_requests.c
 
@@ -85,12 +86,16 @@ class RequestsTable:
         return request_details.contents(self._connection, request_ids)
 
     def cancel(
-        self, request_id: UUID, topic: str, failure: Failure, now: datetime
+        self, request: DocumentRequest, topic: str, failure: Failure, now: datetime
     ) -> DocumentRequest | None:
-        """End a RECEIVED request as FAILED; None if it is not RECEIVED."""
+        """End a RECEIVED request as FAILED; None if it is no longer as it is here."""
         statement = (
             update(document_requests)
-            .where(r.request_id == request_id, r.status == RequestStatus.RECEIVED.value)
+            .where(
+                r.request_id == request.request_id,
+                r.version == request.version,
+                r.status == RequestStatus.RECEIVED.value,
+            )
             .values(
                 event_topic=topic,
                 due_at=None,
@@ -102,3 +107,49 @@ class RequestsTable:
         )
         rows = [to_request(row) for row in self._connection.execute(statement)]
         return next(iter(with_event_details(self._connection, rows)), None)
+
+    def reprocess(self, request: DocumentRequest, now: datetime) -> DocumentRequest | None:
+        """FAILED → RECEIVED, as the next generation; None if something stands against it."""
+        unpublished = exists().where(
+            outbox.c.request_id == r.request_id, outbox.c.published_at.is_(None)
+        )
+        statement = (
+            update(document_requests)
+            .where(
+                r.request_id == request.request_id,
+                r.version == request.version,
+                r.status == RequestStatus.FAILED.value,
+                r.purged_at.is_(None),
+                r.generated_late_at.is_(None),
+                ~unpublished,
+            )
+            .values(
+                status=RequestStatus.RECEIVED.value,
+                generation=r.generation + 1,
+                version=r.version + 1,
+                updated_at=now,
+                due_at=first_due(now, request.priority),
+                batch_id=None,
+                event_topic=None,
+                submitted_at=None,
+                completed_at=None,
+                failures=0,
+                failure_category=None,
+                failure_code=None,
+                failure_message=None,
+            )
+            .returning(*r)
+        )
+        return next((to_request(row) for row in self._connection.execute(statement)), None)
+
+    def bring_forward(self, now: datetime) -> int:
+        """Make RECEIVED requests that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
+        is_received = r.status == literal_column("'RECEIVED'")
+        waiting = (
+            select(r.request_id).where(is_received, r.due_at > now).limit(MOST_BROUGHT_FORWARD)
+        )
+        return self._connection.execute(
+            update(document_requests)
+            .where(r.request_id.in_(waiting), is_received)
+            .values(due_at=now)
+        ).rowcount

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -62,6 +63,10 @@ document_requests = Table(
     Column("updated_at", UtcTimestamp, nullable=False),
     Column("submitted_at", UtcTimestamp),
     Column("completed_at", UtcTimestamp),
+    # TIMEOUT, but Thunderhead has generated the document after all.
+    Column("generated_late_at", UtcTimestamp),
+    # Content, metadata and texts of Thunderhead were removed: retention.
+    Column("purged_at", UtcTimestamp),
     Column("traceparent", word(55), nullable=False),
     Column("event_topic", key_text(249)),
     Column("batch_id", Uuid, ForeignKey("batches.batch_id")),
@@ -115,6 +120,14 @@ Index(
     **_only("status = 'HELD'"),
 )
 
+# retention.purge
+Index(
+    "ix_document_requests_unpurged",
+    r.completed_at,
+    r.source_system,
+    **_only("completed_at IS NOT NULL AND purged_at IS NULL"),
+)
+
 request_contents = Table(
     "request_contents",
     metadata,
@@ -166,6 +179,8 @@ status_history = Table(
     Column("actor", Unicode(200), nullable=False),
     Column("reason", Unicode(1000)),
     Column("run_id", Uuid),
+    # The batch that carried the generation, where there was one.
+    Column("batch_id", Uuid),
 )
 # history.of
 Index(None, status_history.c.request_id, status_history.c.history_id)
@@ -190,6 +205,7 @@ batches = Table(
     Column("in_flight", Boolean(create_constraint=False), nullable=False),
     Column("last_send_at", UtcTimestamp),
     Column("unknown_since", UtcTimestamp),
+    Column("resend_ordered_at", UtcTimestamp),
     Column("attempts", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("thunderhead_batch_id", key_text(100)),
@@ -221,6 +237,14 @@ Index(
     b.due_at,
     **_only("state = 'SUBMITTED' AND due_at IS NOT NULL"),
 )
+# batches.claim: HELD ones that Thunderhead is asked about again
+Index(
+    "ix_batches_held_due",
+    b.due_at,
+    **_only("state = 'HELD' AND due_at IS NOT NULL"),
+)
+# batches.held
+Index("ix_batches_held", b.updated_at, **_only("state = 'HELD'"))
 # look-up by the vendor's id, by people
 Index(None, b.thunderhead_batch_id)
 
@@ -233,6 +257,17 @@ batch_messages = Table(
     Column("kind", Unicode(10), nullable=False),
     Column("message_text", long_text(), nullable=False),
     Column("recorded_at", UtcTimestamp, nullable=False),
+)
+
+# How long batches of a configuration take, for the time of their first poll: mean and variance
+# of the logarithm of seconds, the newer the heavier.
+generation_times = Table(
+    "generation_times",
+    metadata,
+    Column("batch_config_id", key_text(255), primary_key=True),
+    Column("log_mean", Float, nullable=False),
+    Column("log_variance", Float, nullable=False),
+    Column("samples", Integer, nullable=False),
 )
 
 outbox = Table(

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 
 Position = tuple[datetime, UUID]
 """Receipt and id of the last request of a page."""

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 
 from shared.domain.content_rules import Violation
 from shared.domain.statuses import RequestStatus
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.web.camel_model import ClosedModel
 from shared.web.cursors import Position, read_cursor
 from shared.web.problems import Refusal, validation_error

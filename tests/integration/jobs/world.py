@@ -24,7 +24,7 @@ from shared.domain.models import DocumentRequest, NewRequest
 from shared.domain.resource import to_resource
 from shared.domain.statuses import RequestStatus
 from shared.jobs.intake import Stored
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.settings import Settings
 from shared.web.bodies import read_document_request
 from tests.contracts.validation import assert_valid_event

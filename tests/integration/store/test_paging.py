@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import after
 from shared.jobs.queries import Caller, Queries
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.integration.clocks import START
 from tests.integration.store.samples import FAILURE, request, store_requests

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, text
 
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.timing import after
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.integration.clocks import START
 from tests.integration.store.samples import request, store_requests

@@ -14,7 +14,7 @@ from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
 from shared.store.claimed_requests import ClaimedRequestsTable

@@ -22,7 +22,7 @@ from shared.jobs.intake import (
     Unverifiable,
     body_digest,
 )
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.unit.domain.builders import NOON, TRACEPARENT
 from tests.unit.jobs.fakes import CountingIds, FakeReferenceData, InterruptedStore, StandingClock

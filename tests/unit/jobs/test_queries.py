@@ -9,7 +9,7 @@ from shared.domain.models import HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
 from shared.jobs.queries import Caller, Queries
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.unit.domain.builders import NOON, a_request
 

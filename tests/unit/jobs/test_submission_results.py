@@ -10,8 +10,8 @@ from sqlalchemy import Engine, Row, select
 
 from shared.domain import batching
 from shared.domain.models import Batch
+from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.settlement import PollingBounds
 from shared.domain.statuses import RequestStatus
 from shared.domain.submission import Doubt, Guarantees, Hold, Record, Resend, Wait
 from shared.jobs import pausing

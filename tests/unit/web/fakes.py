@@ -14,7 +14,7 @@ from shared.domain.enrichment import ConfigurationRow
 from shared.domain.models import DocumentRequest, Failure, HistoryEntry, JobRun, OutboxEvent, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import DatabaseUnavailable, DuplicateCorrelationId, ReferenceDataUnavailable
-from shared.jobs.storage import CorrelationKey, RequestFilter
+from shared.jobs.request_storage import CorrelationKey, RequestFilter
 
 T = TypeVar("T")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

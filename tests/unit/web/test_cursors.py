@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.jobs.storage import RequestFilter
+from shared.jobs.request_storage import RequestFilter
 from shared.web.cursors import read_cursor, write_cursor
 
 

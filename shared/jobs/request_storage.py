@@ -1,0 +1,161 @@
+"""What the jobs need from the table of requests: one port for each owner of a request.
+
+At rest (intake, reading, people), owned by a claim, owned by a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from shared.domain.models import DocumentRequest, Failure
+from shared.domain.statuses import RequestStatus
+
+MOST_BROUGHT_FORWARD = 500
+"""Rows that one call brings forward at most."""
+
+CorrelationKey = tuple[str, str]
+"""Source system and request correlation id: unique together."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFilter:
+    """What a list of requests is narrowed by; None leaves out a condition."""
+
+    source_systems: Collection[str] | None = None
+    """Those the caller is entitled to; None for all."""
+    source_system: str | None = None
+    status: RequestStatus | None = None
+    document_type: str | None = None
+    document_name: str | None = None
+    request_correlation_id: str | None = None
+    received_from: datetime | None = None
+    received_to: datetime | None = None
+    updated_from: datetime | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+class Requests(Protocol):
+    """Table document_requests, with content, metadata and outputs: intake, reading, people."""
+
+    def find_by_correlation(
+        self, keys: Collection[CorrelationKey]
+    ) -> Mapping[CorrelationKey, DocumentRequest]:
+        """Return the stored requests of these pairs."""
+
+    def insert(self, requests: Sequence[DocumentRequest], contents: Sequence[str]) -> None:
+        """Store new requests, due by priority. Raises DuplicateCorrelationId."""
+
+    def get(self, request_id: UUID) -> DocumentRequest | None:
+        """Return one request, whole."""
+
+    def page(
+        self, where: RequestFilter, limit: int, before: tuple[datetime, UUID] | None
+    ) -> Sequence[DocumentRequest]:
+        """Return requests, newest first, that come after a position."""
+
+    def count_by_status(self, where: RequestFilter) -> Mapping[RequestStatus, int]:
+        """Count requests by status."""
+
+    def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """Return the content JSON of requests, as it was sent."""
+
+    def cancel(
+        self, request: DocumentRequest, topic: str, failure: Failure, now: datetime
+    ) -> DocumentRequest | None:
+        """End a RECEIVED request as FAILED; None if it is no longer as it is here."""
+
+    def reprocess(self, request: DocumentRequest, now: datetime) -> DocumentRequest | None:
+        """FAILED → RECEIVED, as the next generation, due at once.
+
+        None, and nothing was changed, if the request is no longer as it is here, its content
+        was removed, its document exists, or an event of it is unpublished.
+        """
+
+    def bring_forward(self, now: datetime) -> int:
+        """Make RECEIVED requests that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
+
+
+class ClaimedRequests(Protocol):
+    """Table document_requests, as far as a claim owns it: PROCESSING, under a lease."""
+
+    def take(
+        self,
+        status: RequestStatus,
+        owner: UUID,
+        now: datetime,
+        leased_until: datetime,
+        limit: int,
+    ) -> Sequence[DocumentRequest]:
+        """Take due requests of a status, at most `limit` (≤ 500), oldest due first.
+
+        They are PROCESSING then. Returns them with metadata.
+        """
+
+    def renew(self, owner: UUID, request_ids: Sequence[UUID], leased_until: datetime) -> int:
+        """Extend the lease of a claim; returns how many of its requests are still ours."""
+
+    def release(
+        self, owner: UUID, request_ids: Sequence[UUID], now: datetime, due_at: datetime
+    ) -> Sequence[DocumentRequest]:
+        """Give claimed requests back: RECEIVED, due later. Returns those that were ours."""
+
+    def assign_to_batch(
+        self, owner: UUID, request_ids: Sequence[UUID], batch_id: UUID, topic: str, now: datetime
+    ) -> int:
+        """Hand claimed requests to a batch, which alone owns them from then on.
+
+        `topic` is where their events will go. Returns how many were ours.
+        """
+
+    def fail(
+        self,
+        owner: UUID,
+        request_ids: Sequence[UUID],
+        failure: Failure,
+        topic: str,
+        now: datetime,
+    ) -> Sequence[DocumentRequest]:
+        """End claimed requests as FAILED. Returns the rows that changed, whole."""
+
+
+class BatchedRequests(Protocol):
+    """Table document_requests, as far as a batch owns it."""
+
+    def of(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
+        """Return the requests of a batch in a status, with metadata, ordered by id."""
+
+    def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:
+        """Return the SUBMITTED requests of batches: ids with their traceparents."""
+
+    def move(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
+        """Hand PROCESSING requests of one batch to another; returns how many moved."""
+
+    def change_status(
+        self,
+        batch_id: UUID,
+        before: RequestStatus,
+        after: RequestStatus,
+        now: datetime,
+        *,
+        request_ids: Sequence[UUID] | None = None,
+        failure: Failure | None = None,
+    ) -> Sequence[DocumentRequest]:
+        """Move the requests of a batch from one status to another, those listed or all.
+
+        Returns the rows that changed; whole where the status is terminal.
+        """
+
+    def note_generated_late(
+        self, batch_id: UUID, request_ids: Sequence[UUID], now: datetime
+    ) -> Sequence[DocumentRequest]:
+        """Note that documents which had timed out were generated after all.
+
+        Returns those that nobody had noted yet.
+        """
+
+    def add_outputs(self, requests: Sequence[DocumentRequest]) -> None:
+        """Keep what was generated for requests."""

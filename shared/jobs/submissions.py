@@ -1,0 +1,54 @@
+"""Pausing and resuming submissions by hand: all, or those of one batch configuration."""
+
+from __future__ import annotations
+
+import logging
+
+from shared.domain.models import Pause
+from shared.domain.timing import Clock
+from shared.errors import ActionRefused
+from shared.jobs import pausing
+from shared.jobs.queries import Caller
+from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
+from shared.jobs.storage import Store, Transaction
+
+_logger = logging.getLogger(__name__)
+
+
+class Submissions:
+    """Holds back what would be submitted. Runs under way notice within seconds."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def pause(self, caller: Caller, reason: str, batch_config_id: str | None = None) -> None:
+        """Submit nothing (of a batch configuration) until somebody resumes.
+
+        What is due waits as RECEIVED. Raises DatabaseUnavailable.
+        """
+        name = pausing.submissions_of(batch_config_id)
+        now = self._clock()
+        pause = Pause(name, now, None, 0, reason, caller.name)
+        self._store.write(lambda tx: tx.pauses.extend(pause))
+        _logger.warning("submissions paused", extra=_order(name, caller, reason))
+
+    def resume(self, caller: Caller, reason: str, batch_config_id: str | None = None) -> None:
+        """End such a pause; everything that waits is due at once.
+
+        Raises ActionRefused (NOT_PAUSED) and DatabaseUnavailable.
+        """
+        name = pausing.submissions_of(batch_config_id)
+        if not self._store.write(lambda tx: tx.pauses.remove(name)):
+            raise ActionRefused("NOT_PAUSED", "These submissions are not paused.")
+        _logger.warning("submissions resumed", extra=_order(name, caller, reason))
+        while self._store.write(self._bring_forward) >= MOST_BROUGHT_FORWARD:
+            pass
+
+    def _bring_forward(self, tx: Transaction) -> int:
+        now = self._clock()
+        return max(tx.requests.bring_forward(now), tx.batches.bring_forward(now))
+
+
+def _order(name: str, caller: Caller, reason: str) -> dict[str, str]:
+    return {"pause": name, "actor": caller.name, "reason": reason}
