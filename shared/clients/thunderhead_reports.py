@@ -41,7 +41,6 @@ def parse_poll(answer: Response, now: datetime) -> Poll:
         return CallFailed("unreadable answer to a poll")
     return BatchReport(
         vendor_status=status.strip().upper(),
-        client_reference=lenient.text(body.get("clientReference"), lenient.MAX_ID),
         status_text=lenient.text(body.get("statusText")),
         counts=BatchCounts(
             total=lenient.count(body.get("transCount")),
@@ -53,6 +52,7 @@ def parse_poll(answer: Response, now: datetime) -> Poll:
         finished_at=lenient.moment(body.get("finishTime")),
         messages=tuple(_messages(body)),
         retry_after=parse_retry_after(answer.headers.get("Retry-After"), now),
+        client_reference=lenient.text(body.get("clientReference"), lenient.MAX_ID),
     )
 
 

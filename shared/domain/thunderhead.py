@@ -139,13 +139,13 @@ class BatchReport:
     """What Thunderhead says of a batch."""
 
     vendor_status: str
-    client_reference: str | None = None
     status_text: str | None = None
     counts: BatchCounts = field(default_factory=BatchCounts)
     started_at: datetime | None = None
     finished_at: datetime | None = None
     messages: tuple[JobMessage, ...] = ()
     retry_after: float | None = None
+    client_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

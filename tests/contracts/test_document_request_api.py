@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from shared.domain.models import Failure, JobRun, NewRequest, Output, Pause
 from shared.domain.statuses import FailureCategory, RequestStatus
+from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
@@ -24,6 +25,7 @@ from shared.web.security import NotAuthenticated, NotAuthorized, anonymous_calle
 from shared.web.services import Services
 from tests.contracts.documents import DOCUMENT_REQUEST_API
 from tests.contracts.openapi import Contract, Exchange
+from tests.unit.jobs.fakes import ScriptedThunderhead
 from tests.unit.web.fakes import NOON, Clock, FakeReferenceData, MemoryStore
 
 CONTRACT = Contract(DOCUMENT_REQUEST_API)
@@ -43,7 +45,12 @@ class Api:
             intake=Intake(self.store, self.reference_data, clock, uuid4),
             queries=Queries(self.store),
             operations=Operations(
-                self.store, self.reference_data, Recorder("test", "topic"), lambda _: "topic", clock
+                self.store,
+                self.reference_data,
+                EarlierDocuments(self.store, ScriptedThunderhead(), clock, lookup_supported=True),
+                Recorder("test", "topic"),
+                lambda _: "topic",
+                clock,
             ),
             authenticate=self._authenticate,
             clock=clock,

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.domain.models import Batch
+from shared.domain.models import Batch, DocumentRequest
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
@@ -200,13 +200,20 @@ def test_only_a_received_request_can_be_cancelled(store: SqlStore, owner: UUID) 
     (claimed,) = store_claimed(store, 1, owner)
     (waiting,) = store_requests(store, [a_request(metadata={"K": "v"})])
 
-    def cancel(one: UUID) -> Any:
+    def cancel(one: DocumentRequest) -> Any:
         return store.write(lambda tx: tx.requests.cancel(one, TOPIC, FAILURE, LATER))
 
-    cancelled = cancel(waiting)
+    def read(one: UUID) -> DocumentRequest:
+        found = store.read(lambda tx: tx.requests.get(one))
+        assert found
+        return found
+
+    seen = read(waiting)
+    cancelled = cancel(seen)
     assert (cancelled.status, cancelled.failure) == (RequestStatus.FAILED, FAILURE)
     assert (cancelled.event_topic, cancelled.metadata) == (TOPIC, {"K": "v"})
-    assert [cancel(one) for one in (waiting, claimed, uuid4())] == [None, None, None]
+    refused = (seen, read(waiting), read(claimed), a_request())
+    assert [cancel(one) for one in refused] == [None] * 4
 
 
 def test_more_rows_than_one_statement_names(store: SqlStore, owner: UUID) -> None:

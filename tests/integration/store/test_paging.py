@@ -17,6 +17,12 @@ from tests.integration.clocks import START
 from tests.integration.store.samples import FAILURE, request, store_requests
 
 
+def cancel(store: SqlStore, request_id: UUID, now: datetime) -> None:
+    found = store.read(lambda tx: tx.requests.get(request_id))
+    assert found
+    assert store.write(lambda tx: tx.requests.cancel(found, "topic", FAILURE, now))
+
+
 def pages(store: SqlStore, where: RequestFilter, limit: int) -> list[list[UUID]]:
     """Read all pages as a caller does."""
     systems = where.source_systems
@@ -98,7 +104,7 @@ def test_each_filter_finds_the_one_that_matches(store: SqlStore, where: RequestF
             request("THIRD", metadata={"K": "V"}),
         ],
     )
-    store.write(lambda tx: tx.requests.cancel(this, "topic", FAILURE, after(START, 100)))
+    cancel(store, this, after(START, 100))
     assert pages(store, where, 10) == [[this]]
     counts = store.read(lambda tx: tx.requests.count_by_status(where))
     assert counts == {RequestStatus.FAILED: 1}
@@ -122,6 +128,6 @@ def test_what_does_not_match_is_not_found(store: SqlStore, where: RequestFilter)
 
 def test_counts_are_by_status(store: SqlStore) -> None:
     ids = store_requests(store, [request() for _ in range(5)])
-    store.write(lambda tx: tx.requests.cancel(ids[0], "topic", FAILURE, START))
+    cancel(store, ids[0], START)
     counts = store.read(lambda tx: tx.requests.count_by_status(RequestFilter()))
     assert counts == {RequestStatus.RECEIVED: 4, RequestStatus.FAILED: 1}

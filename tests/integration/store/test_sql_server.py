@@ -19,11 +19,13 @@ from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
 from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database import SqlStore
+from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
 from shared.store.outbox import OutboxTable
 from shared.store.pauses import PausesTable
 from shared.store.requests import RequestsTable
+from shared.store.retention import RetentionTables
 from shared.store.tables import metadata
 from tests.integration.clocks import START
 from tests.integration.store.recording import recorded, to_sql_server
@@ -33,11 +35,13 @@ TABLES = (
     BatchedRequestsTable,
     BatchesTable,
     ClaimedRequestsTable,
+    GenerationTimesTable,
     HistoryTable,
     JobRunsTable,
     OutboxTable,
     PausesTable,
     RequestsTable,
+    RetentionTables,
 )
 LATER = after(START, 60)
 HINTS = "WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)"
@@ -95,7 +99,9 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.claimed.renew(owner, ids, LATER)
     tx.requests.contents(ids)
     tx.claimed.release(owner, ids[:1], LATER, LATER)
-    tx.requests.cancel(ids[0], TOPIC, FAILURE, LATER)
+    tx.requests.cancel(request(), TOPIC, FAILURE, LATER)
+    tx.requests.reprocess(request(), LATER)
+    tx.requests.bring_forward(START)
     tx.claimed.fail(owner, ids[1:2], FAILURE, TOPIC, LATER)
     tx.batches.insert(intents)
     tx.claimed.assign_to_batch(owner, ids[2:], first.batch_id, TOPIC, LATER)
@@ -113,6 +119,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
         request_ids=ids,
         failure=FAILURE,
     )
+    tx.batched.note_generated_late(first.batch_id, ids, LATER)
     tx.batched.add_outputs(
         [type(row)(**{**_fields(row), "outputs": (Output("PRINT"),)}) for row in rows]
     )
@@ -125,10 +132,15 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.batches.hold(fourth, "why", LATER)
     tx.batches.record_submitted(first, "1", LATER, LATER)
     (submitted,) = tx.batches.claim(BatchState.SUBMITTED, owner, LATER, LATER, 5)
-    tx.batches.claim(BatchState.SUBMITTING, owner, LATER, LATER, 5)
+    for state in (BatchState.SUBMITTING, BatchState.HELD):
+        tx.batches.claim(state, owner, LATER, LATER, 5)
     tx.batches.record_poll(submitted, BatchReport("RUNNING"), LATER, LATER, None)
     tx.batches.record_poll(submitted, None, LATER, LATER, START)
     tx.batches.settle(submitted, BatchReport("COMPLETED"), LATER)
+    tx.batches.get(first.batch_id)
+    tx.batches.held(5)
+    tx.batches.decide(fourth, BatchState.SUBMITTED, LATER, due_at=LATER)
+    tx.batches.bring_forward(START)
     tx.batches.add_messages(first.batch_id, [JobMessage("I", "text")], LATER)
     events = [event(one) for one in ids[:3]]
     tx.outbox.add(events, START)
@@ -139,9 +151,15 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     for _ in range(2):
         tx.pauses.extend(Pause("x", START, None, 1, "why", "a"))
         tx.job_runs.record(JobRun("processing", owner, START, START, {}))
+        tx.generation_times.note("1709524441", 60)
+    tx.generation_times.all()
     tx.pauses.all()
     tx.pauses.clear_ended("x", LATER)
+    tx.pauses.remove("x")
     tx.job_runs.last()
+    tx.outbox.take_up_again(ids[2], LATER)
+    for exceptions in ({}, {"ARCADE": LATER, "NOVA": START}):
+        tx.retention.purge(after(LATER, 60), exceptions, 20, LATER)
 
 
 def _fields(row: Any) -> dict[str, Any]:
@@ -177,6 +195,7 @@ CLAIMS = {
     ("document_requests", "request_id", "status", "PROCESSING"),
     ("batches", "batch_id", "state", "SUBMITTING"),
     ("batches", "batch_id", "state", "SUBMITTED"),
+    ("batches", "batch_id", "state", "HELD"),
     ("outbox", "event_id", "state", "PENDING"),
 }
 
@@ -185,7 +204,8 @@ def test_there_is_one_claim_per_table_and_state_and_all_have_the_shape(
     statements: list[str],
 ) -> None:
     """Literal state, twice; hints inside; TOP and ORDER BY inside; OUTPUT."""
-    claims = {one for one in statements if one.startswith("UPDATE") and "TOP" in one}
+    updates = {one for one in statements if one.startswith("UPDATE")}
+    claims = {one for one in updates if "TOP" in one and "OUTPUT" in one}
     found = set()
     for statement in claims:
         flat = " ".join(statement.split())

@@ -347,6 +347,7 @@ def test_a_poll_reads_everything() -> None:
         "transStopped": None,
         "startTime": "2026-03-01T11:00:00.123456Z",
         "finishTime": "2026-03-01T13:30:00+02:00",
+        "clientReference": "ref",
         "jobMessages": [
             {"msgType": "E", "msgText": "bad", "documentReference": "d1"},
             {"msgType": "I", "msgText": "ok"},
@@ -362,6 +363,7 @@ def test_a_poll_reads_everything() -> None:
         datetime(2026, 3, 1, 11, 30, tzinfo=UTC),
         (JobMessage("E", "bad", "d1"), JobMessage("I", "ok")),
         9.0,
+        "ref",
     )
 
 

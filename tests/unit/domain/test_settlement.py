@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain import settlement
 from shared.domain.models import Output
-from shared.domain.settlement import PollingBounds, is_ended, is_overdue, time_out
+from shared.domain.settlement import is_ended, is_overdue, time_out
 from shared.domain.statuses import FailureCategory
 from shared.domain.thunderhead import BatchReport, DocumentReport, DocumentStatus
 from tests.unit.domain.builders import NOON, ids
@@ -162,24 +162,3 @@ def test_past_the_deadline_every_document_has_an_outcome(
 )
 def test_a_batch_has_its_whole_time(age: timedelta, overdue: bool) -> None:
     assert is_overdue(NOON, NOON + age, DAY) == overdue
-
-
-# --- polling --------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 10_000), st.none() | st.floats(0, 1e9))
-def test_the_time_between_polls_is_within_its_bounds(polls: int, retry_after: float | None) -> None:
-    assert 5 <= PollingBounds(5, 300).next_poll(polls, retry_after) <= 300
-
-
-@given(st.integers(0, 10_000))
-def test_polls_become_rarer(polls: int) -> None:
-    bounds = PollingBounds(5, 300)
-    assert bounds.next_poll(polls) <= bounds.next_poll(polls + 1)
-    assert bounds.next_poll(0) == 5
-    assert bounds.next_poll(10_000) == 300
-
-
-@pytest.mark.parametrize(("retry_after", "wait"), [(0, 5), (60, 60), (300, 300), (9999, 300)])
-def test_retry_after_is_respected_within_the_bounds(retry_after: float, wait: float) -> None:
-    assert PollingBounds(5, 300).next_poll(0, retry_after) == wait

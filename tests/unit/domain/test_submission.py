@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -242,7 +243,8 @@ def test_a_look_up_never_dissolves(lookup: Any, batch: Any, tenant: Any, age: ti
 def test_nothing_is_sent_again_unless_the_tenant_refuses_a_second_batch(
     lookup: Any, batch: Any, tenant: Any, age: timedelta
 ) -> None:
-    decisions = [after_lookup(lookup, batch, tenant, NOON + age), next_step(tenant)]
+    batch = replace(batch, unknown_since=batch.unknown_since or NOON)
+    decisions = [after_lookup(lookup, batch, tenant, NOON + age), next_step(tenant, batch)]
     if not tenant.reference_unique:
         assert not any(isinstance(decision, Resend) for decision in decisions)
 
@@ -252,15 +254,23 @@ def test_nothing_is_sent_again_unless_the_tenant_refuses_a_second_batch(
 
 @pytest.mark.parametrize("unique", [True, False])
 def test_a_batch_in_doubt_is_looked_up_where_that_can_be_done(unique: bool) -> None:
-    assert next_step(guarantees(lookup=True, unique=unique)) is None
+    assert next_step(guarantees(lookup=True, unique=unique), IN_DOUBT) is None
 
 
 def test_without_a_look_up_the_identical_bytes_are_sent_again() -> None:
-    assert next_step(guarantees(lookup=False, unique=True)) == Resend()
+    assert next_step(guarantees(lookup=False, unique=True), IN_DOUBT) == Resend()
+
+
+@pytest.mark.parametrize("lookup", [True, False])
+@pytest.mark.parametrize("unique", [True, False])
+def test_what_is_not_in_doubt_or_ordered_by_a_person_is_sent(lookup: bool, unique: bool) -> None:
+    ordered = replace(IN_DOUBT, resend_ordered_at=NOON)
+    for batch in (CLEAR, ordered):
+        assert next_step(guarantees(lookup=lookup, unique=unique), batch) == Resend()
 
 
 def test_without_a_look_up_and_without_unique_references_a_person_decides() -> None:
-    assert isinstance(next_step(guarantees(lookup=False, unique=False)), Hold)
+    assert isinstance(next_step(guarantees(lookup=False, unique=False), IN_DOUBT), Hold)
 
 
 @pytest.mark.parametrize("unique", [True, False])

@@ -12,13 +12,19 @@ from shared.domain.models import DocumentRequest
 from shared.domain.resource import to_resource
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.errors import ActionRefused, ReferenceDataUnavailable, RequestNotFound
+from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
 from shared.jobs.queries import Caller
 from shared.store.database import SqlStore
 from shared.store.tables import outbox
 from tests.unit.domain.builders import a_request
-from tests.unit.jobs.fakes import FakeReferenceData, InterruptedStore, StandingClock
+from tests.unit.jobs.fakes import (
+    FakeReferenceData,
+    InterruptedStore,
+    ScriptedThunderhead,
+    StandingClock,
+)
 
 CALLER = Caller("arcade", frozenset({"ARCADE"}))
 REQUEST = a_request()
@@ -31,14 +37,23 @@ def interrupted(store: SqlStore) -> InterruptedStore:
 
 
 @pytest.fixture
+def thunderhead() -> ScriptedThunderhead:
+    return ScriptedThunderhead()
+
+
+@pytest.fixture
 def operations(
-    interrupted: InterruptedStore, reference_data: FakeReferenceData, clock: StandingClock
+    interrupted: InterruptedStore,
+    reference_data: FakeReferenceData,
+    thunderhead: ScriptedThunderhead,
+    clock: StandingClock,
 ) -> Operations:
     clock.advance(60)
     allowed = {"oms-letters"}
     return Operations(
         interrupted,
         reference_data,
+        EarlierDocuments(interrupted, thunderhead, clock, lookup_supported=True),
         Recorder("test", "oms-document-status"),
         lambda topic: topic if topic in allowed else "oms-document-status",
         clock,

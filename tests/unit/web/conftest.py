@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
@@ -16,6 +17,7 @@ from shared.jobs.queries import Caller, Queries
 from shared.web.app import create_app
 from shared.web.security import anonymous_caller
 from shared.web.services import Services
+from tests.unit.jobs.fakes import ScriptedThunderhead
 from tests.unit.web.fakes import Clock, FakeReferenceData, MemoryStore
 
 
@@ -36,7 +38,14 @@ def services(store: MemoryStore, reference_data: FakeReferenceData) -> Services:
     return Services(
         intake=Intake(store, reference_data, clock, uuid4),
         queries=Queries(store),
-        operations=Operations(store, reference_data, recorder, lambda _: "topic", clock),
+        operations=Operations(
+            store,
+            reference_data,
+            EarlierDocuments(store, ScriptedThunderhead(), clock, lookup_supported=True),
+            recorder,
+            lambda _: "topic",
+            clock,
+        ),
         authenticate=anonymous_caller,
         clock=clock,
     )

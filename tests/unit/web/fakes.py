@@ -61,8 +61,9 @@ class MemoryRequests:
         return {status: statuses.count(status) for status in set(statuses)}
 
     def cancel(
-        self, request_id: UUID, topic: str, failure: Failure, now: datetime
+        self, request: DocumentRequest, topic: str, failure: Failure, now: datetime
     ) -> DocumentRequest | None:
+        request_id = request.request_id
         row = self.rows[request_id]
         if row.status is not RequestStatus.RECEIVED:
             return None

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("in_flight", sa.Boolean(), nullable=False),
         sa.Column("last_send_at", UtcTimestamp(), nullable=True),
         sa.Column("unknown_since", UtcTimestamp(), nullable=True),
+        sa.Column("resend_ordered_at", UtcTimestamp(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("thunderhead_batch_id", key_text(100), nullable=True),
@@ -65,6 +66,20 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'SUBMITTED' AND due_at IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_batches_held",
+            ["updated_at"],
+            unique=False,
+            mssql_where=sa.text("state = 'HELD'"),
+            sqlite_where=sa.text("state = 'HELD'"),
+        )
+        batch_op.create_index(
+            "ix_batches_held_due",
+            ["due_at"],
+            unique=False,
+            mssql_where=sa.text("state = 'HELD' AND due_at IS NOT NULL"),
+            sqlite_where=sa.text("state = 'HELD' AND due_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_batches_submitting_due",
             ["due_at"],
             unique=False,
@@ -75,6 +90,14 @@ def upgrade() -> None:
             batch_op.f("ix_batches_thunderhead_batch_id"), ["thunderhead_batch_id"], unique=False
         )
 
+    op.create_table(
+        "generation_times",
+        sa.Column("batch_config_id", key_text(255), nullable=False),
+        sa.Column("log_mean", sa.Float(), nullable=False),
+        sa.Column("log_variance", sa.Float(), nullable=False),
+        sa.Column("samples", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_config_id", name=op.f("pk_generation_times")),
+    )
     op.create_table(
         "job_runs",
         sa.Column("job", word(50), nullable=False),
@@ -127,6 +150,8 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcTimestamp(), nullable=False),
         sa.Column("submitted_at", UtcTimestamp(), nullable=True),
         sa.Column("completed_at", UtcTimestamp(), nullable=True),
+        sa.Column("generated_late_at", UtcTimestamp(), nullable=True),
+        sa.Column("purged_at", UtcTimestamp(), nullable=True),
         sa.Column("traceparent", word(55), nullable=False),
         sa.Column("event_topic", key_text(249), nullable=True),
         sa.Column("batch_id", sa.Uuid(), nullable=True),
@@ -169,6 +194,13 @@ def upgrade() -> None:
             unique=False,
             mssql_where=sa.text("status = 'FAILED'"),
             sqlite_where=sa.text("status = 'FAILED'"),
+        )
+        batch_op.create_index(
+            "ix_document_requests_unpurged",
+            ["completed_at", "source_system"],
+            unique=False,
+            mssql_where=sa.text("completed_at IS NOT NULL AND purged_at IS NULL"),
+            sqlite_where=sa.text("completed_at IS NOT NULL AND purged_at IS NULL"),
         )
         batch_op.create_index(
             "ix_document_requests_held",
@@ -315,6 +347,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Unicode(length=200), nullable=False),
         sa.Column("reason", sa.Unicode(length=1000), nullable=True),
         sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
             ["request_id"],
             ["document_requests.request_id"],
@@ -332,79 +365,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back."""
-    with op.batch_alter_table("status_history", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_status_history_request_id_history_id"))
-
     op.drop_table("status_history")
     op.drop_table("request_outputs")
-    with op.batch_alter_table("request_metadata", schema=None) as batch_op:
-        batch_op.drop_index(
-            batch_op.f("ix_request_metadata_metadata_key_metadata_value_request_id")
-        )
-
     op.drop_table("request_metadata")
     op.drop_table("request_contents")
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_outbox_unpublished_request",
-            mssql_where=sa.text("published_at IS NULL"),
-            sqlite_where=sa.text("published_at IS NULL"),
-        )
-        batch_op.drop_index(
-            "ix_outbox_pending_due",
-            mssql_where=sa.text("state = 'PENDING' AND due_at IS NOT NULL"),
-            sqlite_where=sa.text("state = 'PENDING' AND due_at IS NOT NULL"),
-        )
-
     op.drop_table("outbox")
-    with op.batch_alter_table("document_requests", schema=None) as batch_op:
-        batch_op.drop_index(
-            batch_op.f("ix_document_requests_source_system_status_received_at_request_id")
-        )
-        batch_op.drop_index(batch_op.f("ix_document_requests_source_system_received_at_request_id"))
-        batch_op.drop_index(
-            "ix_document_requests_received_due",
-            mssql_where=sa.text("status = 'RECEIVED' AND due_at IS NOT NULL"),
-            sqlite_where=sa.text("status = 'RECEIVED' AND due_at IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            batch_op.f("ix_document_requests_received_at_request_id"), mssql_clustered=True
-        )
-        batch_op.drop_index(
-            "ix_document_requests_processing_due",
-            mssql_where=sa.text("status = 'PROCESSING' AND due_at IS NOT NULL"),
-            sqlite_where=sa.text("status = 'PROCESSING' AND due_at IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "ix_document_requests_held",
-            mssql_where=sa.text("status = 'HELD'"),
-            sqlite_where=sa.text("status = 'HELD'"),
-        )
-        batch_op.drop_index(
-            "ix_document_requests_failed",
-            mssql_where=sa.text("status = 'FAILED'"),
-            sqlite_where=sa.text("status = 'FAILED'"),
-        )
-        batch_op.drop_index(batch_op.f("ix_document_requests_batch_id_status"))
-
     op.drop_table("document_requests")
-    with op.batch_alter_table("batch_messages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_batch_messages_batch_id"))
-
     op.drop_table("batch_messages")
     op.drop_table("pauses")
+    op.drop_table("generation_times")
     op.drop_table("job_runs")
-    with op.batch_alter_table("batches", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_batches_thunderhead_batch_id"))
-        batch_op.drop_index(
-            "ix_batches_submitting_due",
-            mssql_where=sa.text("state = 'SUBMITTING' AND due_at IS NOT NULL"),
-            sqlite_where=sa.text("state = 'SUBMITTING' AND due_at IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            "ix_batches_submitted_due",
-            mssql_where=sa.text("state = 'SUBMITTED' AND due_at IS NOT NULL"),
-            sqlite_where=sa.text("state = 'SUBMITTED' AND due_at IS NOT NULL"),
-        )
-
     op.drop_table("batches")
