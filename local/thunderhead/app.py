@@ -109,7 +109,7 @@ class Thunderhead:
         """Stop a batch that has not ended."""
         batch = self.register.batch(request.match_info["batch_id"])
         now = self.options.clock()
-        if not batch.cancel(now):
+        if not batch.cancel(now, is_effective=self.options.cancellation_works):
             raise Refusal(409, "BATCH_TERMINAL", "The batch has already ended.")
         return web.json_response(batch.resource(now), status=202)
 

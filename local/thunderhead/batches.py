@@ -48,11 +48,11 @@ class Batch:
     stopping_seconds: float
     cancelled_at: float | None = None
 
-    def cancel(self, now: float) -> bool:
-        """Stop the batch; false where it has already ended."""
+    def cancel(self, now: float, *, is_effective: bool) -> bool:
+        """Stop the batch (or only say so); false where it has already ended."""
         if self.status(now) in TERMINAL:
             return False
-        if self.cancelled_at is None:
+        if is_effective and self.cancelled_at is None:
             self.cancelled_at = now
         return True
 

@@ -45,6 +45,8 @@ class ThunderheadOptions:
     """The part of that time in which the batch waits as QUEUED."""
     stopping_seconds: float = 0.0
     """How long a cancelled batch stays STOPPING."""
+    cancellation_works: bool = True
+    """Whether a cancellation stops a batch; else it is accepted, and the batch goes on."""
     submit_retry_after: str | None = None
     """The Retry-After header of an accepted submission."""
 

@@ -1,0 +1,121 @@
+"""An operator pauses submissions, all or those of one batch configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.domain.statuses import RequestStatus
+from shared.errors import ActionRefused
+from shared.jobs.queries import Caller
+from tests.integration.jobs.world import World, invoice, rows
+
+OPERATOR = Caller("operator")
+WHY = "wrong letterhead"
+
+
+def test_nothing_is_submitted_until_somebody_resumes(world: World) -> None:
+    system = world.system()
+    world.submit_invoices(system, 3)
+    system.submissions.pause(OPERATOR, WHY)
+
+    for _ in range(3):
+        assert system.processing.run()["claimed"] == 0
+        world.clock.advance(3600)
+    assert world.statuses(system) == {RequestStatus.RECEIVED: 3}
+    assert world.calls()["submit"] == 0
+    (pause,) = system.queries.readiness().pauses
+    assert (pause.until, pause.actor, pause.reason) == (None, "operator", WHY)
+
+    system.submissions.resume(OPERATOR, WHY)
+    world.drain(system)
+    assert world.statuses(system) == {RequestStatus.COMPLETED: 3}
+
+
+def test_polls_and_events_go_on_meanwhile(world: World) -> None:
+    system = world.system()
+    world.submit_invoices(system, 2)
+    system.processing.run()
+    system.submissions.pause(OPERATOR, WHY)
+    world.drain(system)
+    assert world.statuses(system) == {RequestStatus.COMPLETED: 2}
+    world.assert_one_event_each(system)
+
+
+def test_one_batch_configuration_is_paused_and_the_others_go_on(world: World) -> None:
+    system = world.system()
+    policy = invoice("POL", documentName="POMOTNEW", documentType="POLICY")
+    (waits,) = world.submit(system, [policy])
+    goes_on = world.submit_invoices(system, 2)
+    system.processing.run()
+    batches = rows(system, "SELECT batch_id, batch_config_id FROM batches")
+    by_id = {row["batch_id"]: row["batch_config_id"] for row in batches}
+    batch_id = world.get(system, waits).batch_id
+    assert batch_id
+    paused = by_id[batch_id.hex]
+    world.drain(system)
+
+    system.submissions.pause(OPERATOR, WHY, paused)
+    (waits,) = world.submit(
+        system, [invoice("POL-2", documentName="POMOTNEW", documentType="POLICY")]
+    )
+    goes_on = world.submit(system, [invoice("INV-2")])
+    for _ in range(5):
+        system.processing.run()
+        system.monitoring.run()
+        world.clock.advance(15)
+
+    assert {world.get(system, one).status for one in goes_on} == {RequestStatus.COMPLETED}
+    assert world.get(system, waits).status is RequestStatus.RECEIVED
+    history = system.store.read(lambda tx: tx.history.of(waits))
+    assert "its batch configuration is paused" in {entry.reason for entry in history}
+
+    system.submissions.resume(OPERATOR, WHY, paused)
+    assert system.processing.run()["submitted"] == 1, "due at once, whatever it was waiting for"
+
+
+def test_an_intent_of_a_paused_configuration_is_not_sent_either(world: World) -> None:
+    system = world.system()
+    world.submit_invoices(system, 1)
+    world.arm({"operation": "submit", "kind": "reset-before", "times": 1})
+    system.processing.run()
+    (batch,) = rows(system, "SELECT batch_config_id FROM batches")
+    system.submissions.pause(OPERATOR, WHY, batch["batch_config_id"])
+    before = world.calls()["submit"]
+
+    for _ in range(5):
+        world.clock.advance(60)
+        system.processing.run()
+    assert world.calls()["submit"] == before
+
+    system.submissions.resume(OPERATOR, WHY, batch["batch_config_id"])
+    assert system.processing.run()["submitted"] == 1
+    world.assert_each_once(system)
+
+
+def test_what_is_not_paused_is_not_resumed(world: World) -> None:
+    system = world.system()
+    for batch_config_id in (None, "1709524441"):
+        with pytest.raises(ActionRefused) as refused:
+            system.submissions.resume(OPERATOR, WHY, batch_config_id)
+        assert refused.value.code == "NOT_PAUSED"
+
+
+def test_a_run_under_way_notices_within_seconds(world: World) -> None:
+    system = world.system(max_documents_per_batch=1, http_concurrency=1)
+    world.submit_invoices(system, 20)
+    submit = system.clients.thunderhead.submit
+    sent: list[bytes] = []
+
+    def paused_after_the_first(payload: bytes, traceparent: str) -> object:
+        sent.append(payload)
+        if len(sent) == 1:
+            system.submissions.pause(OPERATOR, WHY)
+        world.clock.advance(6)
+        return submit(payload, traceparent)
+
+    system.clients.thunderhead.submit = paused_after_the_first  # type: ignore[method-assign,assignment]
+
+    system.processing.run()
+
+    assert len(sent) < 10, "what was claimed before is sent, and nothing more is claimed"
+    assert world.statuses(system)[RequestStatus.RECEIVED] > 10
