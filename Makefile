@@ -12,7 +12,7 @@ PYTHON  ?= python3
 WORKERS ?= 3
 # Which Pythons test-functions uses: "3.11 3.13". None: those two, as far as the machine has them.
 PYTHONS ?=
-# More arguments for the command of demo, run, test or lock: make test ARGS="-k intake"
+# More arguments for the command of demo, run, test, sabotage or lock: make test ARGS="-k intake"
 ARGS    ?=
 
 VENV := .venv
@@ -48,6 +48,10 @@ test: $(VENV)/.installed ## all tests: of the functions first, then the others
 .PHONY: coverage
 coverage: $(VENV)/.installed ## lines and branches that the tests (but the functions') reach
 	@$(RUN) pytest -n $(WORKERS) --cov $(ARGS)
+
+.PHONY: sabotage
+sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fail (2 minutes)
+	@$(RUN) tests.sabotage $(ARGS)
 
 # Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
 .PHONY: test-functions

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from shared.domain.statuses import RequestStatus
 from tests.integration.jobs.world import World, WorldStarter, invoice, rows
 
@@ -160,6 +162,34 @@ def test_what_a_dead_run_had_claimed_is_taken_up_when_its_lease_ends(world: Worl
     assert system.processing.run()["claimed"] == 0
     world.clock.advance(1)
     assert system.processing.run()["submitted"] == 2
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+def test_a_run_that_died_during_a_send_leaves_it_in_doubt(
+    start: WorldStarter, is_accepted: bool
+) -> None:
+    """Where a second batch with the same reference would be generated too."""
+    world = start(references_unique=False)
+    system = world.system(thunderhead_reference_unique=False)
+    world.submit_invoices(system, 2)
+    submit = system.clients.thunderhead.submit
+
+    def die(payload: bytes, traceparent: str) -> Any:
+        if is_accepted:
+            submit(payload, traceparent)
+        raise SystemExit
+
+    system.clients.thunderhead.submit = die  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        system.processing.run()
+    system.clients.thunderhead.submit = submit  # type: ignore[method-assign]
+    world.clock.advance(61)  # the lease
+
+    world.drain(system)
+
+    expected = RequestStatus.COMPLETED if is_accepted else RequestStatus.HELD
+    assert world.statuses(system) == {expected: 2}
+    world.assert_each_once(system)
 
 
 def _numbered(name: str) -> Any:

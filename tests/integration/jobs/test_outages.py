@@ -16,6 +16,7 @@ from tests.integration.jobs.world import (
     STEP_SECONDS,
     TOPIC,
     World,
+    WorldStarter,
     invoice,
     read_events,
     rows,
@@ -97,9 +98,16 @@ def test_an_outage_while_batches_are_polled_is_no_verdict(world: World) -> None:
     assert world.statuses(system) == {RequestStatus.COMPLETED: 3}
 
 
+@pytest.mark.parametrize("lookup", [True, False])
 @pytest.mark.parametrize("status", [503, 500])
-def test_an_outage_behind_a_gateway_uses_up_no_attempt(world: World, status: int) -> None:
-    system = world.system(max_attempts=2, max_documents_per_batch=1)
+def test_an_outage_behind_a_gateway_uses_up_no_attempt(
+    start: WorldStarter, status: int, lookup: bool
+) -> None:
+    """Without look-up every round sends again; with it, nothing is sent before an answer."""
+    world = start(lookup_supported=lookup)
+    system = world.system(
+        max_attempts=2, max_documents_per_batch=1, thunderhead_lookup_supported=lookup
+    )
     world.submit_invoices(system, 6)
     everything = ("submit", "lookup", "poll", "documents")
     world.arm(*({"operation": name, "kind": "status", "status": status} for name in everything))

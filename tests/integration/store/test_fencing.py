@@ -143,6 +143,23 @@ def test_a_batch_is_changed_in_the_state_that_was_seen_only(
     assert dump(store) == before
 
 
+def test_a_decision_is_for_the_version_that_was_seen(store: SqlStore, owner: UUID) -> None:
+    intent, _ = store_batch(store, 1, owner)
+
+    def decide(seen: Batch) -> bool:
+        return store.write(lambda tx: tx.batches.decide(seen, BatchState.SETTLED, LATER))
+
+    assert not decide(intent), "it is not HELD"
+    assert store.write(lambda tx: tx.batches.hold(intent, "why", START))
+    held = store.read(lambda tx: tx.batches.get(intent.batch_id))
+    assert held
+    before = dump(store)
+    assert not decide(intent), "it was seen before it was HELD"
+    assert dump(store) == before
+    assert decide(held)
+    assert not decide(held)
+
+
 @pytest.mark.parametrize("name", OUTBOX)
 def test_an_event_belongs_to_its_owner(
     store: SqlStore, owner: UUID, stranger: UUID, name: str
