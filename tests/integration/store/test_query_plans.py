@@ -36,6 +36,31 @@ USES: dict[str, tuple[Use, str]] = {
         lambda tx: tx.batches.claim(BatchState.SUBMITTED, uuid4(), START, START, 10),
         "ix_batches_submitted_due",
     ),
+    "claim HELD": (
+        lambda tx: tx.batches.claim(BatchState.HELD, uuid4(), START, START, 10),
+        "ix_batches_held_due",
+    ),
+    "list HELD": (lambda tx: tx.batches.held(100), "ix_batches_held"),
+    "bring requests forward": (
+        lambda tx: tx.requests.bring_forward(START),
+        "ix_document_requests_received_due",
+    ),
+    "bring intents forward": (
+        lambda tx: tx.batches.bring_forward(START),
+        "ix_batches_submitting_due",
+    ),
+    "reprocess": (
+        lambda tx: tx.requests.reprocess(request(), START),
+        "uq_outbox_unpublished_request",
+    ),
+    "purge": (
+        lambda tx: tx.retention.purge(START, {}, 200, START),
+        "ix_document_requests_unpurged",
+    ),
+    "purge with exceptions": (
+        lambda tx: tx.retention.purge(START, {"ARCADE": START}, 200, START),
+        "ix_document_requests_unpurged",
+    ),
     "claim events": (
         lambda tx: tx.outbox.claim(uuid4(), START, START, 10),
         "ix_outbox_pending_due",
