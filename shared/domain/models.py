@@ -111,6 +111,7 @@ class Batch:
     batch_id: UUID
     state: BatchState
     version: int
+    """Grows with each change of state: what a person decides on is what they saw."""
     batch_name: str
     batch_config_id: str
     project_id: str | None

@@ -74,7 +74,10 @@ class Batches(Protocol):
         """SUBMITTING or HELD → SUBMITTED, first poll at `due_at`."""
 
     def record_wait(self, batch: Batch, now: datetime, due_at: datetime) -> bool:
-        """Keep a batch that is SUBMITTING or HELD, as it is here, until later."""
+        """Keep an intent, as it is here, until later."""
+
+    def look_again(self, batch: Batch, due_at: datetime) -> bool:
+        """Keep a HELD batch for its next look-up."""
 
     def dissolve(self, batch: Batch, now: datetime) -> bool:
         """SUBMITTING → DISSOLVED."""

@@ -136,10 +136,9 @@ class SubmissionResults:
         """Release a HELD batch that Thunderhead shows after all; else look again later."""
         if isinstance(decision, Record):
             return self._submitted(parcel, decision)
-        batch, now = parcel.batch, self.leases.clock()
-        again_at = self._look_again_at(batch)
+        batch, again_at = parcel.batch, self._look_again_at(parcel.batch)
         return _Change(
-            lambda tx: tx.batches.record_wait(batch, now, again_at), "retried", len(parcel.requests)
+            lambda tx: tx.batches.look_again(batch, again_at), "retried", len(parcel.requests)
         )
 
     def _look_again_at(self, batch: Batch) -> datetime:

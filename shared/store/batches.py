@@ -92,6 +92,7 @@ class BatchesTable:
             batch.state,
             {
                 "state": BatchState.SUBMITTED.value,
+                "version": b.version + 1,
                 "thunderhead_batch_id": thunderhead_batch_id,
                 "submitted_at": now,
                 "updated_at": now,
@@ -102,16 +103,19 @@ class BatchesTable:
             },
         )
 
-    def record_wait(
-        self,
-        batch: Batch,
-        now: datetime,
-        due_at: datetime,
-    ) -> bool:
-        """Keep a batch, as it is here, until later; False if no longer ours."""
+    def look_again(self, batch: Batch, due_at: datetime) -> bool:
+        """Keep a HELD batch for its next look-up; False if no longer ours."""
         return self._change(
             batch,
-            batch.state,
+            BatchState.HELD,
+            {"due_at": due_at, "failures": b.failures + 1, "lease_owner": None},
+        )
+
+    def record_wait(self, batch: Batch, now: datetime, due_at: datetime) -> bool:
+        """Keep an intent, as it is here, until later; False if no longer ours."""
+        return self._change(
+            batch,
+            BatchState.SUBMITTING,
             {
                 "due_at": due_at,
                 "updated_at": now,
@@ -242,6 +246,7 @@ class BatchesTable:
             before,
             {
                 "state": after.value,
+                "version": b.version + 1,
                 "updated_at": now,
                 "due_at": None,
                 "lease_owner": None,
@@ -257,7 +262,7 @@ class BatchesTable:
                 b.state == before.value,
                 b.lease_owner == batch.lease_owner,
             )
-            .values(version=b.version + 1, **values)
+            .values(values)
         )
         return changed.rowcount == 1
 

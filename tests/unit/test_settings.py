@@ -361,3 +361,31 @@ def test_a_topic_is_used_only_if_it_is_allowed(
 ) -> None:
     settings = load(LOCAL | {"OMS_EVENTS_ALLOWED_TOPICS": '["oms-letters"]'})
     assert settings.topic_for(configured) == topic
+
+
+# --- retention ------------------------------------------------------------------------------
+
+BY_SYSTEM = "OMS_CONTENT_RETENTION_DAYS_BY_SOURCE_SYSTEM"
+
+
+def test_retention_differs_by_source_system(load: Any) -> None:
+    settings = load(LOCAL | {"OMS_CONTENT_RETENTION_DAYS": "0.5", BY_SYSTEM: '{"ARCADE": 30}'})
+    assert settings.content_retention_days == 0.5
+    assert settings.content_retention_days_by_source_system == {"ARCADE": 30}
+    assert load(LOCAL | {BY_SYSTEM: ""}).content_retention_days_by_source_system == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMS_CONTENT_RETENTION_DAYS", "-1"),
+        ("OMS_CONTENT_RETENTION_DAYS", "for ever"),
+        (BY_SYSTEM, "ARCADE"),
+        (BY_SYSTEM, "[]"),
+        (BY_SYSTEM, '{"ARCADE": -1}'),
+        (BY_SYSTEM, '{"ARCADE": null}'),
+    ],
+)
+def test_a_wrong_retention_is_named(load: Any, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}: .+$"):
+        load(LOCAL | {name: value})

@@ -247,7 +247,9 @@ def test_a_batch_that_shows_later_is_released_by_itself(start: WorldStarter) -> 
     world.arm({"operation": "submit", "kind": "reset-after", "times": 1})
     world.drain(system)
     assert world.statuses(system) == {RequestStatus.HELD: 2}
+    seen = system.held.waiting()
     assert system.processing.run()["submitted"] == 0
+    assert [one.batch.version for one in system.held.waiting()] == [seen[0].batch.version]
 
     world.clock.advance(120)
     assert system.processing.run()["submitted"] == 2

@@ -39,7 +39,10 @@ CLAIMED: dict[str, Callable[[Any, UUID, list[UUID]], Any]] = {
 BATCH: dict[str, tuple[BatchState, Callable[[Any, Batch], bool]]] = {
     "renew": (BatchState.SUBMITTING, lambda tx, b: tx.batches.renew(b, LATER)),
     "renew, submitted": (BatchState.SUBMITTED, lambda tx, b: tx.batches.renew(b, LATER)),
-    "mark_sending": (BatchState.SUBMITTING, lambda tx, b: tx.batches.mark_sending(b)),
+    "mark_sending": (
+        BatchState.SUBMITTING,
+        lambda tx, b: tx.batches.mark_sending(replace(b, attempts=9)),
+    ),
     "record_submitted": (
         BatchState.SUBMITTING,
         lambda tx, b: tx.batches.record_submitted(b, "1", LATER, LATER),

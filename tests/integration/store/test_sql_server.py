@@ -139,6 +139,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.batches.settle(submitted, BatchReport("COMPLETED"), LATER)
     tx.batches.get(first.batch_id)
     tx.batches.held(5)
+    tx.batches.look_again(fourth, LATER)
     tx.batches.decide(fourth, BatchState.SUBMITTED, LATER, due_at=LATER)
     tx.batches.bring_forward(START)
     tx.batches.add_messages(first.batch_id, [JobMessage("I", "text")], LATER)
