@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
+from shared.store.statements import chunks
 from shared.store.tables import (
     batch_messages,
     batches,
@@ -76,11 +77,13 @@ class RetentionTables:
             .where(status_history.c.request_id.in_(ids), status_history.c.batch_id.is_not(None))
             .distinct()
         )
-        batch_ids = list(self._connection.scalars(carried))
-        execute(delete(batch_messages).where(batch_messages.c.batch_id.in_(batch_ids)))
-        execute(
-            update(batches).where(batches.c.batch_id.in_(batch_ids)).values(vendor_status_text=None)
-        )
+        for batch_ids in chunks(list(self._connection.scalars(carried))):
+            execute(delete(batch_messages).where(batch_messages.c.batch_id.in_(batch_ids)))
+            execute(
+                update(batches)
+                .where(batches.c.batch_id.in_(batch_ids))
+                .values(vendor_status_text=None)
+            )
 
 
 def _is_over(completed_before: datetime, exceptions: Mapping[str, datetime]) -> ColumnElement[bool]:
