@@ -11,7 +11,14 @@ from local.consumer import consume
 
 
 def read_events(servers: str, topics: list[str], count: int) -> list[dict[str, Any]]:
-    """Read everything on the topics; more than `count` would be read too.
+    """Read everything on the topics, which must be so many."""
+    events = read_all_events(servers, topics)
+    assert len(events) == count, [event["key"] for event in events]
+    return events
+
+
+def read_all_events(servers: str, topics: list[str]) -> list[dict[str, Any]]:
+    """Read everything on the topics.
 
     A marker is put behind the events of every partition: once all are read, nothing is left.
     """
@@ -31,7 +38,6 @@ def read_events(servers: str, topics: list[str], count: int) -> list[dict[str, A
     finally:
         watchdog.cancel()
     assert not timer.is_set(), "the events could not be read to their end"
-    assert len(events) == count, [event["key"] for event in events]
     return events
 
 

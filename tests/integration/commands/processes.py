@@ -63,12 +63,17 @@ def started(environment: Mapping[str, str], *arguments: str) -> Iterator[subproc
             process.kill()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextlib.contextmanager
 def serving(environment: Mapping[str, str]) -> Iterator[str]:
     """Run the API on a free port; yields its base URL once it is ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with started(environment, "serve", "--host", "127.0.0.1", "--port", str(port)) as process:
 
