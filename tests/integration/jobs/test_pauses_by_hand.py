@@ -47,11 +47,11 @@ def test_one_batch_configuration_is_paused_and_the_others_go_on(world: World) ->
     (waits,) = world.submit(system, [policy])
     goes_on = world.submit_invoices(system, 2)
     system.processing.run()
-    batches = rows(system, "SELECT batch_id, batch_config_id FROM batches")
-    by_id = {row["batch_id"]: row["batch_config_id"] for row in batches}
     batch_id = world.get(system, waits).batch_id
     assert batch_id
-    paused = by_id[batch_id.hex]
+    batch = system.store.read(lambda tx: tx.batches.get(batch_id))
+    assert batch
+    paused = batch.batch_config_id
     world.drain(system)
 
     system.submissions.pause(OPERATOR, WHY, paused)
