@@ -117,7 +117,7 @@ def _run_job(options: argparse.Namespace) -> int:
 def _until_idle(run: Callable[[], dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:
     """Repeat a job until a run finds nothing due; returns the sum of all runs."""
     total = Counter({key: value for key, value in last.items() if not isinstance(value, str)})
-    while last["claimed"] or last["published"]:
+    while last["claimed"] or last["published"] or last["purged"]:
         last = run()
         total.update({key: last[key] for key in total})
     return last | dict(total) | {"seconds": round(total["seconds"], 3)}

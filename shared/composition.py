@@ -98,6 +98,13 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
     event_leases = Leases(store, clock, uuid4, event_lease, settings.events_timeout_seconds)
     polling = PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds)
     visibility = timedelta(seconds=settings.thunderhead_visibility_seconds)
+    pending_grace = timedelta(seconds=settings.pending_grace_seconds)
+    guarantees = Guarantees(
+        lookup_supported=settings.thunderhead_lookup_supported,
+        reference_unique=settings.thunderhead_reference_unique,
+        visibility=visibility,
+        max_attempts=settings.max_attempts,
+    )
     processing = ProcessingJob(
         store=store,
         thunderhead=clients.thunderhead,
@@ -113,12 +120,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         leases=leases,
         runs=runs,
         backoff=backoff,
-        guarantees=Guarantees(
-            lookup_supported=settings.thunderhead_lookup_supported,
-            reference_unique=settings.thunderhead_reference_unique,
-            visibility=visibility,
-            max_attempts=settings.max_attempts,
-        ),
+        guarantees=guarantees,
         polling=polling,
         concurrency=settings.http_concurrency,
     )
@@ -129,7 +131,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
             leases,
             Deadlines(
                 batch=timedelta(seconds=settings.batch_deadline_seconds),
-                pending_grace=timedelta(seconds=settings.pending_grace_seconds),
+                pending_grace=pending_grace,
                 visibility=visibility,
                 lookup_supported=settings.thunderhead_lookup_supported,
             ),
@@ -152,9 +154,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         operations=Operations(
             store,
             clients.reference_data,
-            EarlierDocuments(
-                store, clients.thunderhead, clock, settings.thunderhead_lookup_supported
-            ),
+            EarlierDocuments(store, clients.thunderhead, clock, guarantees, pending_grace),
             recorder,
             settings.topic_for,
             clock,

@@ -1,6 +1,6 @@
 """The commands of operators: `python -m shared operations …` (contracts, section 6).
 
-Every action names who orders it and why; both are kept in the history.
+Every action names who orders it and why: in the history where a status changes, and in the log.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.jobs.held import HeldBatch
 
 EXIT_REFUSED = 1
+MOST_LISTED = 100
 
 _Action = Callable[["System", argparse.Namespace], Sequence[str]]
 
@@ -138,13 +139,14 @@ def _reprocess(system: System, options: argparse.Namespace) -> Sequence[str]:
 
 
 def _publish_again(system: System, options: argparse.Namespace) -> Sequence[str]:
-    system.operations.publish_again(options.request_id, _caller(options))
+    system.operations.publish_again(options.request_id, _caller(options), options.reason)
     return [f"{options.request_id} event queued"]
 
 
 def _list_held(system: System, _options: argparse.Namespace) -> Sequence[str]:
-    found = system.held.waiting()
-    return [line for held in found for line in _described(held)] or ["nothing is HELD"]
+    found = system.held.waiting(MOST_LISTED)
+    lines = [line for held in found for line in _described(held)] or ["nothing is HELD"]
+    return [*lines, "… and perhaps more"] if len(found) == MOST_LISTED else lines
 
 
 def _described(held: HeldBatch) -> list[str]:

@@ -74,7 +74,11 @@ class _TimedConnection(HTTPConnection):
             except OSError as error:
                 failure = error
                 continue
-            sock.settimeout(call.remaining())
+            try:
+                sock.settimeout(call.remaining())
+            except OSError:  # the time is up just now
+                sock.close()
+                raise
             return sock
         raise failure
 

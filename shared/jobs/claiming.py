@@ -25,6 +25,9 @@ from shared.jobs.storage import Store, Transaction
 MAX_CLAIM = 500
 """Most requests per claim: SQL Server escalates to a table lock at about 5,000 locks."""
 
+PAUSED_SECONDS = 3600.0
+"""How long requests of a paused configuration are left alone: each look at one is history."""
+
 
 @dataclass(slots=True)
 class _Claim:
@@ -121,10 +124,8 @@ class Claiming:
                     ended = tx.claimed.fail(claim.owner, ids, failure, topic, now)
                     self._record(tx, ended, RequestStatus.PROCESSING, now)
                     failed += len(ended)
-            released = self._release(
-                tx, claim, enriched.unanswered, now, "no answer from reference data"
-            ) + self._release(tx, claim, paused, now, "its batch configuration is paused")
-            return failed, released
+            released = self._release(tx, claim, enriched.unanswered, now)
+            return failed, released + self._set_aside(tx, claim, paused, now)
 
         failed, released = self.store.write(work)
         self.run.counts["failed"] += failed
@@ -147,9 +148,8 @@ class Claiming:
         claim: _Claim,
         requests: Sequence[DocumentRequest],
         now: datetime,
-        reason: str,
     ) -> int:
-        """Give requests back: an outage or a pause costs them time, and nothing else."""
+        """Give requests back: an outage costs them time, and nothing else."""
         by_failures: defaultdict[int, list[UUID]] = defaultdict(list)
         for request in requests:
             by_failures[request.failures].append(request.request_id)
@@ -157,9 +157,22 @@ class Claiming:
         for failures, ids in by_failures.items():
             due_at = after(now, self.backoff.seconds(failures + 1))
             released = tx.claimed.release(claim.owner, ids, now, due_at)
-            self._record(tx, released, RequestStatus.PROCESSING, now, reason)
+            self._record(
+                tx, released, RequestStatus.PROCESSING, now, "no answer from reference data"
+            )
             count += len(released)
         return count
+
+    def _set_aside(
+        self, tx: Transaction, claim: _Claim, requests: Sequence[DocumentRequest], now: datetime
+    ) -> int:
+        """Give back requests whose configuration is paused; the resumption makes them due."""
+        ids = [request.request_id for request in requests]
+        released = tx.claimed.release(claim.owner, ids, now, after(now, PAUSED_SECONDS))
+        self._record(
+            tx, released, RequestStatus.PROCESSING, now, "its batch configuration is paused"
+        )
+        return len(released)
 
     def _record(
         self,

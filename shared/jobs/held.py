@@ -45,7 +45,7 @@ class HeldBatches:
         self._recorder = recorder
         self._clock = clock
 
-    def waiting(self, limit: int = 100) -> Sequence[HeldBatch]:
+    def waiting(self, limit: int) -> Sequence[HeldBatch]:
         """Return HELD batches, longest held first."""
 
         def work(tx: Transaction) -> list[HeldBatch]:
@@ -153,7 +153,7 @@ class HeldBatches:
             raise ActionRefused("NO_SUCH_BATCH", "There is no batch with this id.")
         if held.batch.state is not BatchState.HELD:
             raise ActionRefused("NOT_HELD", f"The batch is {held.batch.state}, not HELD.")
-        if version not in (None, held.batch.version):
+        if version not in (None, held.batch.version) or not held.requests:
             raise _changed_meanwhile()
         return held
 

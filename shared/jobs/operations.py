@@ -119,12 +119,19 @@ class Operations:
         _logger.info("request reprocessed", extra={"requestId": str(request_id)})
         return again
 
-    def publish_again(self, request_id: UUID, caller: Caller) -> None:
-        """Queue the event of a request again that the broker had refused."""
+    def publish_again(self, request_id: UUID, caller: Caller, reason: str) -> None:
+        """Queue the event of a request again that the broker had refused.
+
+        No status changes, so that actor and reason are in the log alone.
+        """
         Queries(self._store).get(request_id, caller)
         now = self._clock()
         if not self._store.write(lambda tx: tx.outbox.take_up_again(request_id, now)):
             raise ActionRefused("NOT_SET_ASIDE", "No event of this request was set aside.")
+        _logger.warning(
+            "event queued again",
+            extra={"requestId": str(request_id), "actor": caller.name, "reason": reason},
+        )
 
     def _seen(self, request_id: UUID, caller: Caller, version: int | None) -> DocumentRequest:
         request = Queries(self._store).get(request_id, caller)

@@ -127,7 +127,7 @@ class _Poll:
         documents = self._documents()
         now = self._leases.clock()
         if isinstance(documents, CallFailed):
-            if self._is_overdue():
+            if self._is_overdue(2 * self._deadlines.batch):
                 reason = f"{report.vendor_status}, but its documents cannot be read"
                 return Polled(self._batch, report, hold_reason=reason)
             return Polled(self._batch, report, failure=documents)
@@ -193,10 +193,10 @@ class _Poll:
         match self._thunderhead.find(self._batch.client_reference, self._traceparent):
             case CallFailed() as failure:
                 return Polled(self._batch, failure=failure)
-            case Found(vendor_id) if vendor_id == self._vendor_id:
+            case Found(vendor_id) if vendor_id == self._vendor_id and not self._is_overdue():
                 return Polled(self._batch)  # found, but not readable yet
             case Found(vendor_id):
-                return Polled(self._batch, hold_reason=f"{lost}, but has {vendor_id} for it")
+                return Polled(self._batch, hold_reason=f"{lost}, but finds {vendor_id} for it")
             case _:
                 return Polled(self._batch, hold_reason=lost)
 

@@ -95,13 +95,15 @@ class _ProcessingRun:
 
     def drain(self) -> None:
         """Take up what is due until nothing is, or the budget ends; then finish what is held."""
-        for state in (BatchState.SUBMITTING, BatchState.HELD):
-            while self._may_submit() and self._recover(state):
-                self._follow_up(self._calls.finished())
+        while self._may_submit() and self._recover(BatchState.SUBMITTING):
+            self._follow_up(self._calls.finished())
         # PROCESSING first: what runs that died had claimed.
         for status in (RequestStatus.PROCESSING, RequestStatus.RECEIVED):
             while self._may_claim() and self._take_up(status):
                 self._follow_up(self._calls.finished())
+        # Last, and a few only: what a person has to decide on must not hold up what goes on.
+        if self._job.guarantees.lookup_supported and self._may_submit():
+            self._recover(BatchState.HELD)
         self._follow_up(self._calls.all_finished())
 
     def _submissions_are_paused(self) -> bool:

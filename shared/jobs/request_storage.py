@@ -66,7 +66,7 @@ class Requests(Protocol):
     def cancel(
         self, request: DocumentRequest, topic: str, failure: Failure, now: datetime
     ) -> DocumentRequest | None:
-        """End a RECEIVED request as FAILED; None if it is no longer as it is here."""
+        """End a RECEIVED request of this generation as FAILED; None if it is not."""
 
     def reprocess(self, request: DocumentRequest, now: datetime) -> DocumentRequest | None:
         """FAILED → RECEIVED, as the next generation, due at once.
@@ -76,7 +76,10 @@ class Requests(Protocol):
         """
 
     def bring_forward(self, now: datetime) -> int:
-        """Make RECEIVED requests that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
+        """Make RECEIVED requests that wait due now, MOST_BROUGHT_FORWARD at most; counts them.
+
+        Not those that changed after `now`.
+        """
 
 
 class ClaimedRequests(Protocol):

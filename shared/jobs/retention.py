@@ -34,8 +34,9 @@ class Retention:
 
     def purge_due(self, run: Run) -> None:
         """Remove what is due within the run's budget. Raises DatabaseUnavailable."""
-        for _ in range(TRANSACTIONS_PER_RUN):
-            if not self.runs.may_go_on(run):
+        for number in range(TRANSACTIONS_PER_RUN):
+            # Once whatever the budget: polls may use up all of it, run after run.
+            if self.runs.is_stopping or (number and not self.runs.may_go_on(run)):
                 return
             purged = self._purge()
             run.counts["purged"] += purged

@@ -110,7 +110,7 @@ class Settler:
             ours = tx.batches.record_poll(batch, report, now, after(now, wait), since)
         if not ours:
             return {"lost": 1}
-        if settlement.is_final or settlement.held:
+        if (settlement.is_final and not polled.is_watched) or settlement.held:
             tx.batches.add_messages(batch.batch_id, report.messages, now)
             seconds = generation_seconds(batch, report, now)
             if seconds is not None:

@@ -99,7 +99,10 @@ class Batches(Protocol):
         """
 
     def bring_forward(self, now: datetime) -> int:
-        """Make intents that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
+        """Make intents that wait due now, MOST_BROUGHT_FORWARD at most; counts them.
+
+        Not those that changed after `now`.
+        """
 
     def record_poll(
         self,

@@ -137,6 +137,11 @@ class SubmissionResults:
         if isinstance(decision, Record):
             return self._submitted(parcel, decision)
         batch, again_at = parcel.batch, self._look_again_at(parcel.batch)
+        match decision:
+            case Wait(reason, retry_after, pauses=True):
+                self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
+            case Doubt(reason, retry_after, is_found=False):
+                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
         return _Change(
             lambda tx: tx.batches.look_again(batch, again_at), "retried", len(parcel.requests)
         )
@@ -189,7 +194,8 @@ class SubmissionResults:
             batch = replace(
                 batch,
                 in_flight=is_unanswered,
-                resend_ordered_at=None if is_unanswered else batch.resend_ordered_at,
+                # A person's order to send again stands while Thunderhead asks for patience.
+                resend_ordered_at=batch.resend_ordered_at if isinstance(decision, Wait) else None,
                 unknown_since=now if is_unanswered else batch.unknown_since,
             )
         return _Change(

@@ -42,12 +42,13 @@ class Submissions:
         if not self._store.write(lambda tx: tx.pauses.remove(name)):
             raise ActionRefused("NOT_PAUSED", "These submissions are not paused.")
         _logger.warning("submissions resumed", extra=_order(name, caller, reason))
-        while self._store.write(self._bring_forward) >= MOST_BROUGHT_FORWARD:
-            pass
-
-    def _bring_forward(self, tx: Transaction) -> int:
         now = self._clock()
-        return max(tx.requests.bring_forward(now), tx.batches.bring_forward(now))
+
+        def bring_forward(tx: Transaction) -> int:
+            return max(tx.requests.bring_forward(now), tx.batches.bring_forward(now))
+
+        while self._store.write(bring_forward) >= MOST_BROUGHT_FORWARD:
+            pass
 
 
 def _order(name: str, caller: Caller, reason: str) -> dict[str, str]:

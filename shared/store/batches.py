@@ -99,6 +99,8 @@ class BatchesTable:
                 "due_at": due_at,
                 "in_flight": False,
                 "failures": 0,
+                "polls": 0,
+                "terminal_since": None,
                 "lease_owner": None,
             },
         )
@@ -172,7 +174,7 @@ class BatchesTable:
     def bring_forward(self, now: datetime) -> int:
         """Make intents that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
         is_open = b.state == literal_column("'SUBMITTING'")
-        is_waiting = and_(is_open, b.due_at > now, b.lease_owner.is_(None))
+        is_waiting = and_(is_open, b.due_at > now, b.updated_at <= now, b.lease_owner.is_(None))
         waiting = select(b.batch_id).where(is_waiting).limit(MOST_BROUGHT_FORWARD)
         return self._connection.execute(
             update(batches).where(b.batch_id.in_(waiting), is_waiting).values(due_at=now)

@@ -100,7 +100,7 @@ class OutboxTable:
         """Make a request's event that was set aside due again; False if it has none."""
         changed = self._connection.execute(
             update(outbox)
-            .where(o.request_id == request_id, o.state == SET_ASIDE)
+            .where(o.request_id == request_id, o.published_at.is_(None), o.state == SET_ASIDE)
             .values(state=PENDING, due_at=now, attempts=0)
         )
         return changed.rowcount == 1

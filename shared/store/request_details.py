@@ -86,22 +86,25 @@ def with_outputs(
     connection: Connection, requests: Sequence[DocumentRequest]
 ) -> Sequence[DocumentRequest]:
     """Return the requests with the outputs of their present generation."""
-    found: dict[tuple[UUID, int], list[Output]] = defaultdict(list)
+    found: dict[tuple[UUID, int], dict[int, Output]] = defaultdict(dict)
     out = request_outputs.c
     for some in chunks([request.request_id for request in requests]):
-        for row in connection.execute(
-            select(request_outputs).where(out.request_id.in_(some)).order_by(out.position)
-        ):
-            found[row.request_id, row.generation].append(
-                Output(
-                    row.channel_name,
-                    row.mime_type,
-                    row.page_count,
-                    row.document_name,
-                    row.location,
-                )
+        for row in connection.execute(select(request_outputs).where(out.request_id.in_(some))):
+            found[row.request_id, row.generation][row.position] = Output(
+                row.channel_name,
+                row.mime_type,
+                row.page_count,
+                row.document_name,
+                row.location,
             )
+    # Ordered here: the database would sort the outputs of all requests together.
     return [
-        replace(request, outputs=tuple(found[request.request_id, request.generation]))
+        replace(
+            request,
+            outputs=tuple(
+                output
+                for _, output in sorted(found[request.request_id, request.generation].items())
+            ),
+        )
         for request in requests
     ]

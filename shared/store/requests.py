@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, exists, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
-from shared.domain.timing import first_due
+from shared.domain.timing import HEAD_START, first_due
 from shared.errors import DuplicateCorrelationId
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD, CorrelationKey, RequestFilter
 from shared.store import request_details, request_search
@@ -88,12 +88,12 @@ class RequestsTable:
     def cancel(
         self, request: DocumentRequest, topic: str, failure: Failure, now: datetime
     ) -> DocumentRequest | None:
-        """End a RECEIVED request as FAILED; None if it is no longer as it is here."""
+        """End a RECEIVED request of this generation as FAILED; None if it is not."""
         statement = (
             update(document_requests)
             .where(
                 r.request_id == request.request_id,
-                r.version == request.version,
+                r.generation == request.generation,
                 r.status == RequestStatus.RECEIVED.value,
             )
             .values(
@@ -140,16 +140,20 @@ class RequestsTable:
             )
             .returning(*r)
         )
-        return next((to_request(row) for row in self._connection.execute(statement)), None)
+        rows = [to_request(row) for row in self._connection.execute(statement)]
+        return next(iter(request_details.with_metadata(self._connection, rows)), None)
 
     def bring_forward(self, now: datetime) -> int:
         """Make RECEIVED requests that wait due now, MOST_BROUGHT_FORWARD at most; counts them."""
         is_received = r.status == literal_column("'RECEIVED'")
-        waiting = (
-            select(r.request_id).where(is_received, r.due_at > now).limit(MOST_BROUGHT_FORWARD)
+        # What a run gives back meanwhile was written later: the caller's loop comes to its end.
+        later = select(r.request_id).where(is_received, r.due_at > now, r.updated_at <= now)
+        waiting = later.limit(MOST_BROUGHT_FORWARD)
+        due_at = case(
+            *((r.priority == one.value, now - head_start) for one, head_start in HEAD_START.items())
         )
         return self._connection.execute(
             update(document_requests)
             .where(r.request_id.in_(waiting), is_received)
-            .values(due_at=now)
+            .values(due_at=due_at)
         ).rowcount

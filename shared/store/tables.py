@@ -292,6 +292,8 @@ outbox = Table(
 o = outbox.c
 # outbox.claim
 Index("ix_outbox_pending_due", o.due_at, **_only("state = 'PENDING' AND due_at IS NOT NULL"))
+# retention.purge, outbox.take_up_again
+Index(None, o.request_id)
 # The order of a request's events: the next is not written before the last was published.
 Index("uq_outbox_unpublished_request", o.request_id, unique=True, **_only("published_at IS NULL"))
 

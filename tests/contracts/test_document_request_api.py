@@ -14,7 +14,6 @@ from fastapi.testclient import TestClient
 
 from shared.domain.models import Failure, JobRun, NewRequest, Output, Pause
 from shared.domain.statuses import FailureCategory, RequestStatus
-from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
@@ -25,7 +24,7 @@ from shared.web.security import NotAuthenticated, NotAuthorized, anonymous_calle
 from shared.web.services import Services
 from tests.contracts.documents import DOCUMENT_REQUEST_API
 from tests.contracts.openapi import Contract, Exchange
-from tests.unit.jobs.fakes import ScriptedThunderhead
+from tests.unit.jobs.fakes import ScriptedThunderhead, earlier_documents
 from tests.unit.web.fakes import NOON, Clock, FakeReferenceData, MemoryStore
 
 CONTRACT = Contract(DOCUMENT_REQUEST_API)
@@ -47,7 +46,7 @@ class Api:
             operations=Operations(
                 self.store,
                 self.reference_data,
-                EarlierDocuments(self.store, ScriptedThunderhead(), clock, lookup_supported=True),
+                earlier_documents(self.store, ScriptedThunderhead(), clock),
                 Recorder("test", "topic"),
                 lambda _: "topic",
                 clock,

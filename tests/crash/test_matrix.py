@@ -168,7 +168,7 @@ def adopt(scene: Scene) -> None:
         system.processing.run()
     with scene.system(later) as system:
         assert system.processing.run()["held"] == 2
-        (held,) = system.held.waiting()
+        (held,) = system.held.waiting(9)
     (batch,) = scene.stack.ledger()["batches"]
     which = ("--thunderhead-batch", batch["batchId"])
     scene.arguments = ("adopt", str(held.batch.batch_id), *which, *ORDER)

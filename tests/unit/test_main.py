@@ -200,6 +200,7 @@ class FakeJob:
             "runId": str(self.runs),
             "claimed": claimed,
             "published": 0,
+            "purged": 0,
             "seconds": 0.5,
         }
 

@@ -12,7 +12,7 @@ from shared.domain.models import Batch
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.errors import ActionRefused
 from shared.jobs.queries import Caller
-from tests.integration.jobs.world import World, WorldStarter, rows
+from tests.integration.jobs.world import World, WorldStarter, invoice, rows
 
 OPERATOR = Caller("operator")
 WHY = "asked Thunderhead's support"
@@ -37,7 +37,7 @@ def held(world: World, system: System, fault: str) -> tuple[Batch, list[UUID]]:
     world.arm({"operation": "submit", "kind": fault, "times": 1})
     world.drain(system)
     assert world.statuses(system) == {RequestStatus.HELD: 2}
-    (waiting,) = system.held.waiting()
+    (waiting,) = system.held.waiting(9)
     assert sorted(request.request_id for request in waiting.requests) == sorted(ids)
     return waiting.batch, ids
 
@@ -151,6 +151,44 @@ def test_a_resend_that_is_rejected_proves_nothing_of_the_first(blind: World) -> 
     assert len(blind.ledger()["batches"]) == 1
 
 
+def test_an_order_to_send_again_is_spent_by_a_rejection(start: WorldStarter) -> None:
+    """With look-up: the batch is found out about, and not sent again and again."""
+    world = start(references_unique=False)
+    system = world.system(thunderhead_reference_unique=False)
+    world.submit_invoices(system, 1)
+    world.arm({"operation": "submit", "kind": "status", "status": 404, "times": 1})
+    world.drain(system)
+    (waiting,) = system.held.waiting(9)
+    world.arm({"operation": "submit", "kind": "status", "status": 422})
+    before = world.calls()["submit"]
+
+    system.held.resend(waiting.batch.batch_id, OPERATOR, WHY)
+    world.drain(system)
+
+    assert world.statuses(system) == {RequestStatus.HELD: 1}
+    assert world.calls()["submit"] == before + 1
+
+
+def test_what_is_sent_again_has_all_its_time(start: WorldStarter) -> None:
+    world = start()
+    system = world.system()
+    world.submit_invoices(system, 1)
+    system.processing.run()
+    read = system.clients.thunderhead.documents
+    system.clients.thunderhead.documents = lambda *_: {}  # type: ignore[method-assign]
+    world.drain(system)
+    (waiting,) = system.held.waiting(9)
+    assert waiting.batch.terminal_since
+    system.clients.thunderhead.documents = read  # type: ignore[method-assign]
+    system.held.resend(waiting.batch.batch_id, OPERATOR, WHY)
+    system.processing.run()
+
+    batch = system.store.read(lambda tx: tx.batches.get(waiting.batch.batch_id))
+
+    assert batch
+    assert (batch.state.value, batch.terminal_since, batch.polls) == ("SUBMITTED", None, 0)
+
+
 def test_delivered_ends_as_completed(blind: World) -> None:
     system = system_of(blind)
     batch, ids = held(blind, system, "reset-after")
@@ -161,7 +199,7 @@ def test_delivered_ends_as_completed(blind: World) -> None:
     assert_ordered_by_operator(system, ids, RequestStatus.COMPLETED)
     system.monitoring.run()
     blind.assert_one_event_each(system)
-    assert system.held.waiting() == []
+    assert system.held.waiting(9) == []
 
 
 def test_abandoned_ends_as_failed_and_may_be_reprocessed(blind: World) -> None:
@@ -229,7 +267,7 @@ def test_what_is_partly_settled_is_not_sent_again(start: WorldStarter) -> None:
     system.clients.thunderhead.documents = without_one  # type: ignore[method-assign]
     world.drain(system)
     assert world.statuses(system) == {RequestStatus.COMPLETED: 1, RequestStatus.HELD: 1}
-    (waiting,) = system.held.waiting()
+    (waiting,) = system.held.waiting(9)
     assert refusal(system.held.resend, waiting.batch.batch_id) == "PARTLY_SETTLED"
 
     system.clients.thunderhead.documents = read  # type: ignore[method-assign]
@@ -247,9 +285,9 @@ def test_a_batch_that_shows_later_is_released_by_itself(start: WorldStarter) -> 
     world.arm({"operation": "submit", "kind": "reset-after", "times": 1})
     world.drain(system)
     assert world.statuses(system) == {RequestStatus.HELD: 2}
-    seen = system.held.waiting()
+    seen = system.held.waiting(9)
     assert system.processing.run()["submitted"] == 0
-    assert [one.batch.version for one in system.held.waiting()] == [seen[0].batch.version]
+    assert [one.batch.version for one in system.held.waiting(9)] == [seen[0].batch.version]
 
     world.clock.advance(120)
     assert system.processing.run()["submitted"] == 2
@@ -275,7 +313,7 @@ def test_a_person_is_faster_than_a_look_up_under_way(start: WorldStarter) -> Non
     world.submit_invoices(system, 1)
     world.arm({"operation": "submit", "kind": "reset-after", "times": 1})
     world.drain(system)
-    (waiting,) = system.held.waiting()
+    (waiting,) = system.held.waiting(9)
     find = system.clients.thunderhead.find
 
     def delivered_meanwhile(reference: str, traceparent: str) -> Any:
@@ -289,3 +327,42 @@ def test_a_person_is_faster_than_a_look_up_under_way(start: WorldStarter) -> Non
 
     assert (summary["lost"], summary["submitted"]) == (1, 0)
     assert world.statuses(system) == {RequestStatus.COMPLETED: 1}
+
+
+def many_held(world: World, count: int, **changes: Any) -> System:
+    system = world.system(thunderhead_reference_unique=False, max_documents_per_batch=1, **changes)
+    world.submit_invoices(system, count)
+    world.arm({"operation": "submit", "kind": "status", "status": 404, "times": count})
+    system.processing.run()
+    assert world.statuses(system) == {RequestStatus.HELD: count}
+    world.clock.advance(60)
+    return system
+
+
+def test_look_ups_of_what_is_held_hold_up_nothing_new(start: WorldStarter) -> None:
+    world = start(references_unique=False)
+    system = many_held(world, 12, run_budget_seconds=20, retry_max_seconds=10)
+    world.submit(system, [invoice("NEW")])
+    find = system.clients.thunderhead.find
+
+    def slow(reference: str, traceparent: str) -> Any:
+        world.clock.advance(10)
+        return find(reference, traceparent)
+
+    system.clients.thunderhead.find = slow  # type: ignore[method-assign]
+
+    assert system.processing.run()["submitted"] == 1
+
+
+@pytest.mark.parametrize("status", [429, 403])
+def test_look_ups_of_what_is_held_are_patient(start: WorldStarter, status: int) -> None:
+    world = start(references_unique=False)
+    system = many_held(world, 3)
+    world.arm({"operation": "lookup", "kind": "status", "status": status, "retryAfter": "3000"})
+    before = world.calls()["lookup"]
+
+    for _ in range(10):
+        system.processing.run()
+        world.clock.advance(60)
+
+    assert world.calls()["lookup"] - before <= 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.domain.statuses import RequestStatus
@@ -119,3 +121,56 @@ def test_a_run_under_way_notices_within_seconds(world: World) -> None:
 
     assert len(sent) < 10, "what was claimed before is sent, and nothing more is claimed"
     assert world.statuses(system)[RequestStatus.RECEIVED] > 10
+
+
+def test_a_paused_configuration_costs_little_history(world: World) -> None:
+    system = world.system()
+    (waits,) = world.submit_invoices(system, 1)
+    system.submissions.pause(OPERATOR, WHY, "1709524441")
+    for _ in range(6 * 60):
+        system.processing.run()
+        world.clock.advance(60)
+    assert len(system.store.read(lambda tx: tx.history.of(waits))) <= 1 + 2 * 6
+
+
+def test_what_waited_is_due_in_the_order_of_its_priorities(world: World) -> None:
+    system = world.system()
+    priorities = ("LOW", "HIGH", "NORMAL")
+    world.submit(system, [invoice(one, priority=one) for one in priorities])
+    system.submissions.pause(OPERATOR, WHY, "1709524441")
+    system.processing.run()
+    system.submissions.resume(OPERATOR, WHY, "1709524441")
+    found = rows(system, "SELECT priority FROM document_requests ORDER BY due_at")
+    assert [row["priority"] for row in found] == ["HIGH", "NORMAL", "LOW"]
+    assert system.processing.run()["submitted"] == 3
+
+
+def test_a_resumption_leaves_what_was_given_back_meanwhile(world: World) -> None:
+    """Another configuration is paused still: its requests come back as fast as they are taken."""
+    system = world.system()
+    world.submit_invoices(system, 2)
+    system.submissions.pause(OPERATOR, WHY, "1709524441")
+    now = world.clock()
+    world.clock.advance(1)
+    system.processing.run()
+    assert system.store.write(lambda tx: tx.requests.bring_forward(now)) == 0
+    assert system.store.write(lambda tx: tx.requests.bring_forward(world.clock())) == 2
+
+
+def test_a_request_can_be_cancelled_although_a_run_gave_it_back_meanwhile(world: World) -> None:
+    system = world.system()
+    (waits,) = world.submit_invoices(system, 1)
+    system.submissions.pause(OPERATOR, WHY, "1709524441")
+    configurations = system.clients.reference_data.configurations
+    is_first = True
+
+    def after_a_run(*question: Any) -> Any:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            system.processing.run()
+        return configurations(*question)
+
+    system.clients.reference_data.configurations = after_a_run  # type: ignore[method-assign]
+
+    assert system.operations.cancel(waits, OPERATOR).status is RequestStatus.FAILED

@@ -181,6 +181,29 @@ def test_a_batch_that_is_gone_is_looked_up_and_then_held(world: World, lookup: b
     assert batch["hold_reason"]
 
 
+def test_a_batch_that_is_found_and_never_readable_is_held_at_its_deadline(world: World) -> None:
+    system = world.system(batch_deadline_seconds=600)
+    world.submit_invoices(system, 1)
+    system.processing.run()
+    world.arm({"operation": "poll", "kind": "status", "status": 404})
+    world.clock.advance(599)
+    system.monitoring.run()
+    assert world.statuses(system) == {RequestStatus.SUBMITTED: 1}
+    world.clock.advance(60)
+    system.monitoring.run()
+    assert world.statuses(system) == {RequestStatus.HELD: 1}
+
+
+def test_after_a_long_outage_of_ours_one_bad_answer_is_no_verdict(world: World) -> None:
+    system = world.system(batch_deadline_seconds=600)
+    world.submit_invoices(system, 1)
+    system.processing.run()
+    world.clock.advance(700)
+    world.arm({"operation": "documents", "kind": "status", "status": 503, "times": 1})
+    world.drain(system)
+    assert world.statuses(system) == {RequestStatus.COMPLETED: 1}
+
+
 def test_one_batch_that_thunderhead_will_not_show_stops_nobody(world: World) -> None:
     system = world.system()
     world.submit_invoices(system, 1)

@@ -11,6 +11,7 @@ from shared.composition import System
 from shared.domain.models import DocumentRequest
 from shared.domain.resource import to_resource
 from shared.domain.statuses import FailureCategory, RequestStatus
+from shared.domain.thunderhead import DocumentReport, DocumentStatus
 from shared.errors import ActionRefused
 from shared.jobs.queries import Caller
 from tests.integration.jobs.world import World, WorldStarter, rows
@@ -105,7 +106,7 @@ def test_an_event_that_was_set_aside_can_be_sent_on(world: World) -> None:
     system = world.system()
     failed = failed_once(world, system)
     with pytest.raises(ActionRefused, match="set aside"):
-        system.operations.publish_again(failed.request_id, OPERATOR)
+        system.operations.publish_again(failed.request_id, OPERATOR, WHY)
     with system.store._engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE outbox SET state = 'SET_ASIDE', published_at = NULL, due_at = NULL"
@@ -113,7 +114,7 @@ def test_an_event_that_was_set_aside_can_be_sent_on(world: World) -> None:
     assert system.monitoring.run()["published"] == 0
     assert refusal(system, failed.request_id) == "EVENT_UNPUBLISHED"
 
-    system.operations.publish_again(failed.request_id, OPERATOR)
+    system.operations.publish_again(failed.request_id, OPERATOR, WHY)
 
     assert system.monitoring.run()["published"] == 1
     system.operations.reprocess(failed.request_id, OPERATOR, WHY)
@@ -234,3 +235,53 @@ def test_a_batch_that_is_gone_after_its_time_out_is_closed(start: WorldStarter) 
     system.monitoring.run()
     assert rows(system, "SELECT state FROM batches")[0]["state"] == "SETTLED"
     assert world.get(system, failed.request_id) == failed
+
+
+def test_a_document_that_is_not_listed_yet_may_still_come(start: WorldStarter) -> None:
+    world = start(generation_seconds=(2000.0, 2000.0), cancellation_works=False)
+    system = world.system(batch_deadline_seconds=60)
+    read = system.clients.thunderhead.documents
+    system.clients.thunderhead.documents = lambda *_: {}  # type: ignore[method-assign]
+    failed = timed_out(world, system)
+
+    assert refusal(system, failed.request_id) == "STILL_GENERATING"
+
+    system.clients.thunderhead.documents = read  # type: ignore[method-assign]
+    world.clock.advance(5000)
+    assert refusal(system, failed.request_id) == "ALREADY_GENERATED"
+    world.assert_each_once(system)
+
+
+def test_a_document_that_stays_pending_in_a_batch_that_ended_comes_no_more(
+    start: WorldStarter,
+) -> None:
+    world = start(**SLOW)
+    system = world.system(batch_deadline_seconds=60, pending_grace_seconds=30)
+
+    def pending(*_: str) -> Any:
+        ids = [str(request.request_id) for request in world.all_requests(system)]
+        return {one: DocumentReport(one, DocumentStatus.PENDING) for one in ids}
+
+    system.clients.thunderhead.documents = pending  # type: ignore[method-assign]
+    failed = timed_out(world, system)
+    assert refusal(system, failed.request_id) == "STILL_GENERATING"
+    world.clock.advance(30)
+    assert system.operations.reprocess(failed.request_id, OPERATOR, WHY).generation == 2
+
+
+def test_what_may_not_be_visible_yet_is_not_sent_again(start: WorldStarter) -> None:
+    """Abandoned within the time that Thunderhead may take to show what it has."""
+    world = start(references_unique=False, visibility_seconds=30.0)
+    system = world.system(thunderhead_reference_unique=False)
+    (request_id,) = world.submit_invoices(system, 1)
+    world.arm({"operation": "submit", "kind": "status-after", "status": 408, "times": 1})
+    system.processing.run()
+    (held,) = system.held.waiting(9)
+    system.held.abandon(held.batch.batch_id, OPERATOR, WHY)
+    system.monitoring.run()
+
+    assert refusal(system, request_id) == "NOT_VISIBLE_YET"
+
+    world.clock.advance(31)
+    assert refusal(system, request_id) == "ALREADY_GENERATED"
+    world.assert_each_once(system)

@@ -142,3 +142,15 @@ def test_it_goes_on_in_bounded_transactions(world: World, monkeypatch: pytest.Mo
     world.clock.advance(2 * DAY)
     assert [system.monitoring.run()["purged"] for _ in range(3)] == [6, 3, 0]
     assert count(system, document_requests, document_requests.c.purged_at.is_(None)) == 0
+
+
+def test_a_run_without_time_left_removes_something_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "REQUESTS_PER_TRANSACTION", 2)
+    system = world.system(content_retention_days=1)
+    world.submit_invoices(system, 3)
+    world.drain(system)
+    world.clock.advance(2 * DAY)
+    hurried = world.system(content_retention_days=1, run_budget_seconds=1e-9)
+    assert hurried.monitoring.run()["purged"] == 2

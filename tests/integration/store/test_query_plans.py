@@ -54,12 +54,16 @@ USES: dict[str, tuple[Use, str]] = {
         "uq_outbox_unpublished_request",
     ),
     "purge": (
-        lambda tx: tx.retention.purge(START, {}, 200, START),
-        "ix_document_requests_unpurged",
+        lambda tx: tx.retention.purge(after(START, 9999), {}, 200, START),
+        "ix_document_requests_unpurged (completed_at>? AND completed_at<?)",
     ),
     "purge with exceptions": (
-        lambda tx: tx.retention.purge(START, {"ARCADE": START}, 200, START),
-        "ix_document_requests_unpurged",
+        lambda tx: tx.retention.purge(START, {"ARCADE": after(START, 9999)}, 200, START),
+        "ix_document_requests_unpurged (completed_at>? AND completed_at<?)",
+    ),
+    "take up an event again": (
+        lambda tx: tx.outbox.take_up_again(uuid4(), START),
+        "uq_outbox_unpublished_request",
     ),
     "claim events": (
         lambda tx: tx.outbox.claim(uuid4(), START, START, 10),
@@ -106,11 +110,11 @@ USES: dict[str, tuple[Use, str]] = {
 
 
 def plans(store: SqlStore, use: Use) -> list[str]:
-    """Return the plan of the first statement, line by line."""
+    """Return the plans of all statements of a use, line by line."""
     found: list[str] = []
 
     def explain(_c: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if not found and not statement.startswith(("BEGIN", "EXPLAIN")):
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
             found.extend(row[3] for row in cursor.fetchall())
 
@@ -133,6 +137,9 @@ def filled(store: SqlStore) -> SqlStore:
                 f"UPDATE document_requests SET status = '{status}' WHERE rowid % 25 = {remainder}"
             )
             connection.execute(text(change))
+        connection.execute(
+            text("UPDATE document_requests SET completed_at = updated_at WHERE status = 'FAILED'")
+        )
         connection.execute(text("ANALYZE"))
     return store
 

@@ -9,8 +9,11 @@ from uuid import UUID
 
 from shared.domain.enrichment import ConfigurationRow
 from shared.domain.models import OutboxEvent
+from shared.domain.submission import Guarantees
 from shared.domain.thunderhead import Cancellation, Documents, Lookup, Poll, Submission
+from shared.domain.timing import Clock
 from shared.errors import ReferenceDataUnavailable
+from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.ports import Publisher, PublishFailure, ReferenceData, Thunderhead
 from shared.jobs.storage import Store
 from shared.store.database import SqlStore
@@ -30,6 +33,12 @@ class StandingClock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+def earlier_documents(store: Store, thunderhead: Thunderhead, clock: Clock) -> EarlierDocuments:
+    """What asks Thunderhead before a document is made again."""
+    guarantees = Guarantees(True, True, timedelta(seconds=300), 5)
+    return EarlierDocuments(store, thunderhead, clock, guarantees, timedelta(seconds=600))
 
 
 class CountingIds:

@@ -12,7 +12,6 @@ from shared.domain.models import DocumentRequest
 from shared.domain.resource import to_resource
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.errors import ActionRefused, ReferenceDataUnavailable, RequestNotFound
-from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
 from shared.jobs.queries import Caller
@@ -24,6 +23,7 @@ from tests.unit.jobs.fakes import (
     InterruptedStore,
     ScriptedThunderhead,
     StandingClock,
+    earlier_documents,
 )
 
 CALLER = Caller("arcade", frozenset({"ARCADE"}))
@@ -53,7 +53,7 @@ def operations(
     return Operations(
         interrupted,
         reference_data,
-        EarlierDocuments(interrupted, thunderhead, clock, lookup_supported=True),
+        earlier_documents(interrupted, thunderhead, clock),
         Recorder("test", "oms-document-status"),
         lambda topic: topic if topic in allowed else "oms-document-status",
         clock,

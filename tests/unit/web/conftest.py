@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
@@ -17,7 +16,7 @@ from shared.jobs.queries import Caller, Queries
 from shared.web.app import create_app
 from shared.web.security import anonymous_caller
 from shared.web.services import Services
-from tests.unit.jobs.fakes import ScriptedThunderhead
+from tests.unit.jobs.fakes import ScriptedThunderhead, earlier_documents
 from tests.unit.web.fakes import Clock, FakeReferenceData, MemoryStore
 
 
@@ -41,7 +40,7 @@ def services(store: MemoryStore, reference_data: FakeReferenceData) -> Services:
         operations=Operations(
             store,
             reference_data,
-            EarlierDocuments(store, ScriptedThunderhead(), clock, lookup_supported=True),
+            earlier_documents(store, ScriptedThunderhead(), clock),
             recorder,
             lambda _: "topic",
             clock,

@@ -271,6 +271,7 @@ def upgrade() -> None:
             mssql_where=sa.text("state = 'PENDING' AND due_at IS NOT NULL"),
             sqlite_where=sa.text("state = 'PENDING' AND due_at IS NOT NULL"),
         )
+        batch_op.create_index(batch_op.f("ix_outbox_request_id"), ["request_id"], unique=False)
         batch_op.create_index(
             "uq_outbox_unpublished_request",
             ["request_id"],
