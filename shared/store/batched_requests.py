@@ -13,7 +13,7 @@ from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.store import request_details
 from shared.store.request_rows import terminal_values, to_request, with_event_details
-from shared.store.statements import chunks
+from shared.store.statements import chunks, setting
 from shared.store.tables import document_requests
 
 r = document_requests.c
@@ -83,7 +83,7 @@ class BatchedRequestsTable:
         statement = (
             update(document_requests)
             .where(r.batch_id == batch_id, r.status == before.value)
-            .values(updated_at=now, version=r.version + 1, **values)
+            .values(updated_at=now, version=r.version + 1, **setting(values))
             .returning(*r)
         )
         pieces: list[Update] = [statement]

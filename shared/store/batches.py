@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, insert, literal_column, select, update
+from sqlalchemy import Connection, Row, and_, literal_column, select, update
 
 from shared.domain.models import Batch, JobMessage
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
-from shared.store.statements import claim
+from shared.store.statements import claim, insert_rows, setting
 from shared.store.tables import batch_messages, batches
 
 b = batches.c
@@ -32,12 +32,12 @@ class BatchesTable:
 
     def insert(self, new: Sequence[Batch]) -> None:
         """Store intents: leased, and about to be sent."""
-        self._connection.execute(insert(batches), [_to_row(batch) for batch in new])
+        insert_rows(self._connection, batches, [_to_row(batch) for batch in new])
 
     def get(self, batch_id: UUID) -> Batch | None:
         """Return one batch."""
-        statement = select(batches).where(b.batch_id == batch_id)
-        return next((_to_batch(row) for row in self._connection.execute(statement)), None)
+        row = self._connection.execute(select(batches).where(b.batch_id == batch_id)).first()
+        return _to_batch(row) if row else None
 
     def held(self, limit: int) -> Sequence[Batch]:
         """Return HELD batches, longest held first."""
@@ -143,7 +143,7 @@ class BatchesTable:
     ) -> bool:
         """SUBMITTING or SUBMITTED → HELD; False if no longer ours."""
         values = {
-            "hold_reason": reason[:1000],
+            "hold_reason": reason,
             "due_at": look_again_at,
             **(_report_values(report) if report else {}),
         }
@@ -159,14 +159,16 @@ class BatchesTable:
                 b.version == batch.version,
             )
             .values(
-                {
-                    "state": state.value,
-                    "version": b.version + 1,
-                    "updated_at": now,
-                    "due_at": None,
-                    "lease_owner": None,
-                    **values,
-                }
+                setting(
+                    {
+                        "state": state.value,
+                        "version": b.version + 1,
+                        "updated_at": now,
+                        "due_at": None,
+                        "lease_owner": None,
+                        **values,
+                    }
+                )
             )
         )
         return changed.rowcount == 1
@@ -220,20 +222,20 @@ class BatchesTable:
 
     def add_messages(self, batch_id: UUID, messages: Sequence[JobMessage], now: datetime) -> None:
         """Keep the vendor's job messages."""
-        if messages:
-            self._connection.execute(
-                insert(batch_messages),
-                [
-                    {
-                        "batch_id": batch_id,
-                        "document_reference": message.document_reference,
-                        "kind": message.kind[:10],
-                        "message_text": message.text,
-                        "recorded_at": now,
-                    }
-                    for message in messages
-                ],
-            )
+        insert_rows(
+            self._connection,
+            batch_messages,
+            [
+                {
+                    "batch_id": batch_id,
+                    "document_reference": message.document_reference,
+                    "kind": message.kind,
+                    "message_text": message.text,
+                    "recorded_at": now,
+                }
+                for message in messages
+            ],
+        )
 
     def _close(
         self,
@@ -264,15 +266,15 @@ class BatchesTable:
                 b.state == before.value,
                 b.lease_owner == batch.lease_owner,
             )
-            .values(values)
+            .values(setting(values))
         )
         return changed.rowcount == 1
 
 
 def _report_values(report: BatchReport) -> dict[str, Any]:
     return {
-        "vendor_status": report.vendor_status[:100],
-        "vendor_status_text": report.status_text and report.status_text[:1000],
+        "vendor_status": report.vendor_status,
+        "vendor_status_text": report.status_text,
         "vendor_started_at": report.started_at,
         "vendor_finished_at": report.finished_at,
         "trans_count": report.counts.total,

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, null, update
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.store import request_details
 from shared.store.request_rows import terminal_values, to_request, with_event_details
-from shared.store.statements import chunks, claim
+from shared.store.statements import chunks, claim, setting
 from shared.store.tables import document_requests
 
 r = document_requests.c
@@ -130,7 +130,9 @@ class ClaimedRequestsTable:
                     r.lease_owner == owner,
                     r.status == RequestStatus.PROCESSING.value,
                 )
-                .values(lease_owner=None, updated_at=now, version=r.version + 1, **values)
+                .values(
+                    lease_owner=null(), updated_at=now, version=r.version + 1, **setting(values)
+                )
                 .returning(*r)
             )
             changed.extend(to_request(row) for row in self._connection.execute(statement))

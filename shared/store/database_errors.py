@@ -7,7 +7,7 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-_NATIVE_NUMBER = re.compile(r"\((\d+)\)")
+_NATIVE_NUMBER = re.compile(r"\((\d+)\)(?= \(SQL|; \[|$)")
 
 UNIQUE_VIOLATION = frozenset({2601, 2627})
 DEADLOCK_OR_LOCK_TIMEOUT = frozenset({1205, 1222})
@@ -20,7 +20,8 @@ TRANSIENT = frozenset(
 def sql_server_numbers(error: DBAPIError) -> frozenset[int]:
     """Return the native error numbers in a pyodbc error.
 
-    pyodbc has no attribute for them: ODBC puts each, in parentheses, behind its message.
+    pyodbc has no attribute for them: ODBC puts each, in parentheses, behind its message. (A
+    message may quote data, which may hold numbers in parentheses too.)
     """
     text = str(error.orig.args[1]) if error.orig and len(error.orig.args) > 1 else ""
     return frozenset(int(number) for number in _NATIVE_NUMBER.findall(text))

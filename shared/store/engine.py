@@ -11,19 +11,19 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from shared.errors import SettingsError
+from shared.store.sql_server import create_sql_server_engine
 
 READ_ONLY = "oms_read_only"
 """Execution option of a connection that will only read."""
 
 _SQLITE_BUSY_SECONDS = 30
-_LOCK_TIMEOUT_MILLISECONDS = 15_000
 
 
 def create_engine(url: str) -> Engine:
     """Make the engine of a database URL; connects lazily. Raises SettingsError.
 
     SQLite: write-ahead log, every commit synced, foreign keys on, and writers that wait for
-    their turn at BEGIN instead of failing in the middle.
+    their turn at BEGIN instead of failing in the middle. SQL Server: see `sql_server`.
     """
     try:
         engine = _create(url)
@@ -49,24 +49,7 @@ def _create(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    engine = create_sqlalchemy_engine(
-        url,
-        pool_size=10,
-        max_overflow=10,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        isolation_level="READ COMMITTED",
-    )
-    event.listen(engine, "connect", _prepare_sql_server)
-    return engine
-
-
-def _prepare_sql_server(connection: Any, _record: Any) -> None:
-    # pyodbc's own time-out does not interrupt a wait for a lock. Error 1222 then: see
-    # `database_errors`.
-    cursor = connection.cursor()
-    cursor.execute(f"SET LOCK_TIMEOUT {_LOCK_TIMEOUT_MILLISECONDS}")
-    cursor.close()
+    return create_sql_server_engine(address)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

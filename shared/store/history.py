@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from shared.domain.models import HistoryEntry
 from shared.domain.statuses import RequestStatus
+from shared.store.statements import insert_rows
 from shared.store.tables import status_history
 
 
@@ -20,24 +21,24 @@ class HistoryTable:
 
     def add(self, entries: Sequence[HistoryEntry]) -> None:
         """Append transitions."""
-        if entries:
-            self._connection.execute(
-                insert(status_history),
-                [
-                    {
-                        "request_id": entry.request_id,
-                        "generation": entry.generation,
-                        "from_status": entry.from_status.value if entry.from_status else None,
-                        "to_status": entry.to_status.value,
-                        "at": entry.at,
-                        "actor": entry.actor,
-                        "reason": entry.reason,
-                        "run_id": entry.run_id,
-                        "batch_id": entry.batch_id,
-                    }
-                    for entry in entries
-                ],
-            )
+        insert_rows(
+            self._connection,
+            status_history,
+            [
+                {
+                    "request_id": entry.request_id,
+                    "generation": entry.generation,
+                    "from_status": entry.from_status.value if entry.from_status else None,
+                    "to_status": entry.to_status.value,
+                    "at": entry.at,
+                    "actor": entry.actor,
+                    "reason": entry.reason,
+                    "run_id": entry.run_id,
+                    "batch_id": entry.batch_id,
+                }
+                for entry in entries
+            ],
+        )
 
     def of(self, request_id: UUID) -> Sequence[HistoryEntry]:
         """Return a request's transitions, oldest first."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, null, update
 
 from shared.domain.models import OutboxEvent
-from shared.store.statements import chunks, claim
+from shared.store.statements import chunks, claim, insert_rows, setting
 from shared.store.tables import outbox
 
 o = outbox.c
@@ -28,8 +28,9 @@ class OutboxTable:
 
     def add(self, events: Sequence[OutboxEvent], now: datetime) -> None:
         """Queue events, due at once."""
-        self._connection.execute(
-            insert(outbox),
+        insert_rows(
+            self._connection,
+            outbox,
             [
                 {
                     "event_id": event.event_id,
@@ -85,7 +86,7 @@ class OutboxTable:
         return self._change(
             owner,
             event_ids,
-            {"due_at": due_at, "attempts": o.attempts + 1, "last_error": reason[:1000]},
+            {"due_at": due_at, "attempts": o.attempts + 1, "last_error": reason},
         )
 
     def set_aside(self, owner: UUID, event_ids: Sequence[UUID], reason: str) -> int:
@@ -93,14 +94,18 @@ class OutboxTable:
         return self._change(
             owner,
             event_ids,
-            {"state": SET_ASIDE, "due_at": None, "last_error": reason[:1000]},
+            {"state": SET_ASIDE, "due_at": None, "last_error": reason},
         )
 
     def take_up_again(self, request_id: UUID, now: datetime) -> bool:
         """Make a request's event that was set aside due again; False if it has none."""
         changed = self._connection.execute(
             update(outbox)
-            .where(o.request_id == request_id, o.published_at.is_(None), o.state == SET_ASIDE)
+            .where(
+                o.request_id == request_id,
+                o.state == SET_ASIDE,
+                o.published_at.is_(None),  # for the index
+            )
             .values(state=PENDING, due_at=now, attempts=0)
         )
         return changed.rowcount == 1
@@ -111,6 +116,6 @@ class OutboxTable:
             changed += self._connection.execute(
                 update(outbox)
                 .where(o.event_id.in_(some), o.lease_owner == owner, o.state == PENDING)
-                .values(lease_owner=None, **values)
+                .values(lease_owner=null(), **setting(values))
             ).rowcount
         return changed

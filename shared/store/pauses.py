@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import Pause
+from shared.store.statements import setting
 from shared.store.tables import pauses
 
 
@@ -31,13 +32,13 @@ class PausesTable:
             "since": pause.since,
             "until": pause.until,
             "failures": pause.failures,
-            "reason": pause.reason[:1000],
+            "reason": pause.reason,
             "actor": pause.actor,
         }
         p = pauses.c
         is_shorter = and_(p.until.is_not(None), p.until < pause.until) if pause.until else true()
         changed = self._connection.execute(
-            update(pauses).where(p.name == pause.name, is_shorter).values(values)
+            update(pauses).where(p.name == pause.name, is_shorter).values(setting(values))
         )
         if changed.rowcount:
             return

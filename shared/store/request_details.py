@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from shared.domain.models import DocumentRequest, Output
-from shared.store.statements import chunks
+from shared.store.statements import chunks, insert_rows
 from shared.store.tables import request_contents, request_metadata, request_outputs
 
 
@@ -19,8 +19,9 @@ def insert_contents(
     connection: Connection, request_ids: Sequence[UUID], contents: Sequence[str]
 ) -> None:
     """Keep the content of new requests."""
-    connection.execute(
-        insert(request_contents),
+    insert_rows(
+        connection,
+        request_contents,
         [
             {"request_id": request_id, "content": zlib.compress(content.encode("utf-8"))}
             for request_id, content in zip(request_ids, contents, strict=True)
@@ -46,8 +47,7 @@ def insert_metadata(connection: Connection, requests: Sequence[DocumentRequest])
         for request in requests
         for key, value in request.metadata.items()
     ]
-    if rows:
-        connection.execute(insert(request_metadata), rows)
+    insert_rows(connection, request_metadata, rows)
 
 
 def with_metadata(
@@ -78,8 +78,7 @@ def insert_outputs(connection: Connection, requests: Sequence[DocumentRequest]) 
         for request in requests
         for position, output in enumerate(request.outputs)
     ]
-    if rows:
-        connection.execute(insert(request_outputs), rows)
+    insert_rows(connection, request_outputs, rows)
 
 
 def with_outputs(

@@ -48,8 +48,8 @@ def terminal_values(
         "status": status.value,
         "completed_at": now,
         "failure_category": failure.category.value if failure else None,
-        "failure_code": failure.code[:100] if failure else None,
-        "failure_message": failure.message[:1000] if failure else None,
+        "failure_code": failure.code if failure else None,
+        "failure_message": failure.message if failure else None,
     }
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, case, exists, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, case, exists, literal_column, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.domain.models import DocumentRequest, Failure
@@ -21,7 +23,7 @@ from shared.jobs.request_storage import MOST_BROUGHT_FORWARD, CorrelationKey, Re
 from shared.store import request_details, request_search
 from shared.store.database_errors import is_unique_violation
 from shared.store.request_rows import terminal_values, to_request, to_row, with_event_details
-from shared.store.statements import chunks
+from shared.store.statements import chunks, insert_rows, setting
 from shared.store.tables import document_requests, outbox
 
 r = document_requests.c
@@ -40,24 +42,19 @@ class RequestsTable:
     ) -> Mapping[CorrelationKey, DocumentRequest]:
         """Return the stored requests of these pairs, whole."""
         found: dict[CorrelationKey, DocumentRequest] = {}
-        for some in chunks(sorted(keys)):
-            rows = request_search.load(
-                self._connection,
-                or_(
-                    *(
-                        and_(r.source_system == system, r.request_correlation_id == correlation)
-                        for system, correlation in some
-                    )
-                ),
-            )
-            for request in rows:
-                found[request.source_system, request.request_correlation_id] = request
+        # System by system: many pairs joined by OR may cost SQL Server the use of the index.
+        for system, pairs in groupby(sorted(keys), key=itemgetter(0)):
+            for some in chunks([correlation for _, correlation in pairs]):
+                for request in request_search.load(
+                    self._connection, r.source_system == system, r.request_correlation_id.in_(some)
+                ):
+                    found[system, request.request_correlation_id] = request
         return found
 
     def insert(self, requests: Sequence[DocumentRequest], contents: Sequence[str]) -> None:
         """Store new requests, due by priority. Raises DuplicateCorrelationId."""
         try:
-            self._connection.execute(insert(document_requests), [to_row(q) for q in requests])
+            insert_rows(self._connection, document_requests, [to_row(q) for q in requests])
         except IntegrityError as error:
             if is_unique_violation(error):
                 raise DuplicateCorrelationId from None
@@ -98,10 +95,10 @@ class RequestsTable:
             )
             .values(
                 event_topic=topic,
-                due_at=None,
+                due_at=null(),
                 version=r.version + 1,
                 updated_at=now,
-                **terminal_values(RequestStatus.FAILED, failure, now),
+                **setting(terminal_values(RequestStatus.FAILED, failure, now)),
             )
             .returning(*r)
         )
@@ -129,14 +126,14 @@ class RequestsTable:
                 version=r.version + 1,
                 updated_at=now,
                 due_at=first_due(now, request.priority),
-                batch_id=None,
-                event_topic=None,
-                submitted_at=None,
-                completed_at=None,
+                batch_id=null(),
+                event_topic=null(),
+                submitted_at=null(),
+                completed_at=null(),
                 failures=0,
-                failure_category=None,
-                failure_code=None,
-                failure_message=None,
+                failure_category=null(),
+                failure_code=null(),
+                failure_message=null(),
             )
             .returning(*r)
         )

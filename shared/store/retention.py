@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, null, or_, select, update
 
 from shared.store.statements import chunks
 from shared.store.tables import (
@@ -81,7 +81,7 @@ class RetentionTables:
             execute(
                 update(batches)
                 .where(batches.c.batch_id.in_(batch_ids))
-                .values(vendor_status_text=None)
+                .values(vendor_status_text=null())
             )
 
 

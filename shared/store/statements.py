@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Column, Update, literal_column, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Table,
+    Update,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
 
 ROWS_PER_STATEMENT = 200
 """SQL Server takes 2,100 parameters, and escalates to a table lock at about 5,000 locks."""
@@ -21,6 +31,24 @@ def chunks(rows: Sequence[T], size: int = ROWS_PER_STATEMENT) -> Iterator[Sequen
     """Cut rows into pieces that one statement may name."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of the same keys; none is fine too.
+
+    A column that is None in all of them is left out: see `setting`.
+    """
+    if rows:
+        used = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+        connection.execute(insert(table), [{name: row[name] for name in used} for row in rows])
+
+
+def setting(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what an UPDATE sets, with NULL written out.
+
+    As a parameter it costs a round trip: pyodbc asks the server for the type of each NULL.
+    """
+    return {name: null() if value is None else value for name, value in values.items()}
 
 
 def claim(

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from shared.domain.statuses import BatchState, FailureCategory, Priority, RequestStatus
-from shared.store.types import UtcTimestamp, blob, key_text, long_text, serial, word
+from shared.store.types import ShortText, UtcTimestamp, blob, key_text, long_text, serial, word
 
 metadata = MetaData(
     naming_convention={
@@ -77,8 +77,8 @@ document_requests = Table(
     # Given back without an answer, so many times in a row.
     Column("failures", Integer, nullable=False),
     Column("failure_category", word()),
-    Column("failure_code", Unicode(100)),
-    Column("failure_message", Unicode(1000)),
+    Column("failure_code", ShortText(100)),
+    Column("failure_message", ShortText(1000)),
     # A random key must not order the rows (here, and in the tables that hang on this one).
     PrimaryKeyConstraint("request_id", mssql_clustered=False),
     UniqueConstraint("source_system", "request_correlation_id"),
@@ -159,11 +159,11 @@ request_outputs = Table(
     Column("request_id", Uuid, ForeignKey("document_requests.request_id"), nullable=False),
     Column("generation", Integer, nullable=False, autoincrement=False),
     Column("position", Integer, nullable=False, autoincrement=False),
-    Column("channel_name", Unicode(255), nullable=False),
-    Column("mime_type", Unicode(255)),
+    Column("channel_name", ShortText(255), nullable=False),
+    Column("mime_type", ShortText(255)),
     Column("page_count", Integer),
-    Column("document_name", Unicode(255)),
-    Column("location", Unicode(2000)),
+    Column("document_name", ShortText(255)),
+    Column("location", ShortText(2000)),
     PrimaryKeyConstraint("request_id", "generation", "position", mssql_clustered=False),
 )
 
@@ -176,8 +176,8 @@ status_history = Table(
     Column("from_status", word()),
     Column("to_status", word(), nullable=False),
     Column("at", UtcTimestamp, nullable=False),
-    Column("actor", Unicode(200), nullable=False),
-    Column("reason", Unicode(1000)),
+    Column("actor", ShortText(200), nullable=False),
+    Column("reason", ShortText(1000)),
     Column("run_id", Uuid),
     # The batch that carried the generation, where there was one.
     Column("batch_id", Uuid),
@@ -211,8 +211,8 @@ batches = Table(
     Column("thunderhead_batch_id", key_text(100)),
     Column("submitted_at", UtcTimestamp),
     Column("settled_at", UtcTimestamp),
-    Column("vendor_status", Unicode(100)),
-    Column("vendor_status_text", Unicode(1000)),
+    Column("vendor_status", ShortText(100)),
+    Column("vendor_status_text", ShortText(1000)),
     Column("vendor_started_at", UtcTimestamp),
     Column("vendor_finished_at", UtcTimestamp),
     Column("trans_count", Integer),
@@ -221,7 +221,7 @@ batches = Table(
     Column("trans_stopped", Integer),
     Column("polls", Integer, nullable=False),
     Column("terminal_since", UtcTimestamp),
-    Column("hold_reason", Unicode(1000)),
+    Column("hold_reason", ShortText(1000)),
     PrimaryKeyConstraint("batch_id", mssql_clustered=False),
     _one_of("state", BatchState),
 )
@@ -253,8 +253,8 @@ batch_messages = Table(
     metadata,
     Column("message_id", serial(), primary_key=True),
     Column("batch_id", Uuid, ForeignKey("batches.batch_id"), nullable=False, index=True),
-    Column("document_reference", Unicode(100)),
-    Column("kind", Unicode(10), nullable=False),
+    Column("document_reference", ShortText(100)),
+    Column("kind", ShortText(10), nullable=False),
     Column("message_text", long_text(), nullable=False),
     Column("recorded_at", UtcTimestamp, nullable=False),
 )
@@ -285,7 +285,7 @@ outbox = Table(
     Column("lease_owner", Uuid),
     Column("attempts", Integer, nullable=False),
     Column("published_at", UtcTimestamp),
-    Column("last_error", Unicode(1000)),
+    Column("last_error", ShortText(1000)),
     PrimaryKeyConstraint("event_id", mssql_clustered=False),
     CheckConstraint("state IN ('PENDING', 'PUBLISHED', 'SET_ASIDE')", name="state"),
 )
@@ -305,8 +305,8 @@ pauses = Table(
     # NULL: until somebody resumes.
     Column("until", UtcTimestamp),
     Column("failures", Integer, nullable=False),
-    Column("reason", Unicode(1000), nullable=False),
-    Column("actor", Unicode(200), nullable=False),
+    Column("reason", ShortText(1000), nullable=False),
+    Column("actor", ShortText(200), nullable=False),
 )
 
 job_runs = Table(

@@ -22,7 +22,12 @@ _BINARY_COLLATION = "Latin1_General_BIN2"
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
-    """An aware time in UTC with milliseconds: datetime2(3), or ISO text on SQLite."""
+    """An aware time in UTC: datetime2(7), or ISO text on SQLite.
+
+    What is written comes from the clock, in whole milliseconds. The driver declares every time
+    as a datetime2(7), and SQL Server need not convert for a comparison what is one too: a claim
+    reads its index in order.
+    """
 
     impl = DateTime
     cache_ok = True
@@ -30,7 +35,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the column type of the engine."""
         if dialect.name == "mssql":
-            return dialect.type_descriptor(mssql.DATETIME2(3))  # type: ignore[no-untyped-call]
+            return dialect.type_descriptor(mssql.DATETIME2(7))  # type: ignore[no-untyped-call]
         return dialect.type_descriptor(DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
@@ -40,6 +45,29 @@ class UtcTimestamp(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class ShortText(TypeDecorator[str]):
+    """A text for people, cut to what fits: SQL Server refuses what is longer.
+
+    It counts UTF-16 units, of which an emoji has two.
+    """
+
+    impl = Unicode
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Cut, never in the middle of a character."""
+        return None if value is None else cut(value, self.length)
+
+
+def cut(text: str, units: int) -> str:
+    """Return as much of a text as so many UTF-16 units hold."""
+    return text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore")
 
 
 def key_text(length: int) -> TypeEngine[str]:

@@ -239,7 +239,7 @@ def test_guarded_writes_count_what_the_statement_returned(statements: list[str])
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=str)
 def test_every_table_and_index_compiles(table: Any) -> None:
     ddl = to_sql_server(CreateTable(table))
-    assert "DATETIME2(3)" in ddl or not any("_at" in column.name for column in table.columns)
+    assert "DATETIME2(7)" in ddl or not any("_at" in column.name for column in table.columns)
     for index in table.indexes:
         statement = to_sql_server(CreateIndex(index))
         where = index.dialect_options["mssql"]["where"]
