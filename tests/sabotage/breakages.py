@@ -101,11 +101,13 @@ BREAKAGES = (
                     r.lease_owner == owner,
                     r.status == RequestStatus.PROCESSING.value,
                 )
-                .values(lease_owner=None""",
+                .values(
+                    lease_owner=null()""",
         """                    r.request_id.in_(some),
                     r.status == RequestStatus.PROCESSING.value,
                 )
-                .values(lease_owner=None""",
+                .values(
+                    lease_owner=null()""",
         f"{STORE}/test_fencing.py::test_a_claim_belongs_to_its_owner",
     ),
     Breakage(
