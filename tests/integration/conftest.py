@@ -9,6 +9,7 @@ import pytest
 from shared.composition import open_store
 from shared.store.database import SqlStore
 from tests.integration.clocks import TestClock
+from tests.integration.databases import SERVER_URL, database_on
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,17 +23,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file at the newest schema, to be copied: migrating each time takes longer."""
     path = tmp_path_factory.mktemp("database") / "migrated.db"
-    store = open_store(f"sqlite:///{path}")
-    store.migrate()
-    store.close()
+    _migrate(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture
-def database_url(migrated_file: Path, tmp_path: Path) -> str:
-    path = tmp_path / "oms.db"
-    shutil.copy(migrated_file, path)
-    return f"sqlite:///{path}"
+def empty_database_url(tmp_path: Path) -> Iterator[str]:
+    """A database without a schema."""
+    if SERVER_URL:
+        with database_on(SERVER_URL) as url:
+            yield url
+    else:
+        yield f"sqlite:///{tmp_path}/empty.db"
+
+
+@pytest.fixture
+def database_url(migrated_file: Path, tmp_path: Path) -> Iterator[str]:
+    """A database at the newest schema, for one test alone."""
+    if SERVER_URL:
+        with database_on(SERVER_URL) as url:
+            _migrate(url)
+            yield url
+    else:
+        path = shutil.copy(migrated_file, tmp_path / "oms.db")
+        yield f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -45,3 +59,9 @@ def store(database_url: str) -> Iterator[SqlStore]:
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
+
+
+def _migrate(url: str) -> None:
+    store = open_store(url)
+    store.migrate()
+    store.close()

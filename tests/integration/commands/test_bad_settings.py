@@ -28,6 +28,7 @@ def test_a_database_without_a_default_is_required_outside_local(
     assert complaint_of(run(environment, command)) == "OMS_DATABASE_URL: required"
 
 
+@pytest.mark.sqlite_only("a directory is no server")
 @pytest.mark.parametrize("command", ["migrate", *COMMANDS])
 def test_a_database_that_cannot_be_opened_is_named(
     environment: Environment, command: str, tmp_path: Path
@@ -38,13 +39,14 @@ def test_a_database_that_cannot_be_opened_is_named(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_database_without_schema_says_what_to_do(
-    environment: Environment, command: str, tmp_path: Path
+    environment: Environment, command: str, empty_database_url: str
 ) -> None:
-    environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}/empty.db"
+    environment["OMS_DATABASE_URL"] = empty_database_url
     complaint = complaint_of(run(environment, command))
     assert "python -m shared migrate" in complaint
 
 
+@pytest.mark.sqlite_only("a server has no such file")
 def test_a_file_that_is_no_database_is_named(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("this is no database, whatever its name says\n" * 50)
     environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}/text.db"

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from shared.composition import open_store
+from shared.jobs.request_storage import RequestFilter
 from tests.integration.commands.processes import (
     Environment,
     run,
@@ -48,17 +48,16 @@ def submit(api: str, count: int) -> None:
 
 
 def count_by_status(database_url: str) -> dict[str, int]:
-    with sqlite3.connect(database_url.removeprefix("sqlite:///")) as connection:
-        found = connection.execute("SELECT status, count(*) FROM document_requests GROUP BY 1")
-        counts = dict(found.fetchall())
-    connection.close()
-    return counts
+    store = open_store(database_url)
+    counts = store.read(lambda tx: tx.requests.count_by_status(RequestFilter()))
+    store.close()
+    return {status.value: count for status, count in counts.items()}
 
 
 def test_migrate_brings_an_empty_database_to_the_newest_schema(
-    environment: Environment, tmp_path: Path
+    environment: Environment, empty_database_url: str
 ) -> None:
-    environment["OMS_DATABASE_URL"] = f"sqlite:///{tmp_path}/new.db"
+    environment["OMS_DATABASE_URL"] = empty_database_url
     first, second = run(environment, "migrate"), run(environment, "migrate")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert first.stdout == "schema none -> 0001\n"

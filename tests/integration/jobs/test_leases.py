@@ -32,7 +32,8 @@ def test_two_runs_of_each_job_at_once_do_nothing_twice(start: WorldStarter) -> N
     assert world.statuses(systems[0]) == {RequestStatus.COMPLETED: 200}
     assert set(world.accepted().values()) == {1}
     assert len(world.accepted()) == 200
-    assert world.calls()["submit"] == 40 == len(world.ledger()["batches"])
+    # Not always the fewest possible: a claim on SQL Server steps over rows that others lock.
+    assert world.calls()["submit"] == len(world.ledger()["batches"]) >= 40
     assert (total["submitted"], total["completed"], total["published"]) == (200, 200, 200)
     assert total["lost"] == 0
     claims = rows(

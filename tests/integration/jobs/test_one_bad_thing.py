@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import text
+from sqlalchemy import delete
 
 from shared.domain.enrichment import ConfigurationRow
 from shared.domain.statuses import RequestStatus
 from shared.errors import ReferenceDataInvalid
+from shared.store.tables import request_contents
 from tests.integration.jobs.world import World, invoice, rows
 
 
@@ -42,9 +43,7 @@ def test_content_that_cannot_be_rendered_fails_alone(world: World) -> None:
     system = world.system()
     bad, *_ = world.submit(system, [invoice("BAD"), *map(invoice, "abc")])
     with system.store._engine.begin() as connection:
-        connection.execute(
-            text("DELETE FROM request_contents WHERE request_id = :id"), {"id": bad.hex}
-        )
+        connection.execute(delete(request_contents).where(request_contents.c.request_id == bad))
 
     world.drain(system)
 

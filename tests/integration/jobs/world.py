@@ -193,7 +193,7 @@ class World:
         """Each terminal request has one event, and the broker has acknowledged it."""
         ended = [r.request_id for r in self.all_requests(system) if r.status.is_terminal]
         events = rows(system, "SELECT request_id, state FROM outbox")
-        assert sorted(UUID(event["request_id"]) for event in events) == sorted(ended)
+        assert sorted(UUID(str(event["request_id"])) for event in events) == sorted(ended)
         assert {event["state"] for event in events} <= {"PUBLISHED"}
 
     def assert_one_event_each(self, system: System) -> list[dict[str, Any]]:

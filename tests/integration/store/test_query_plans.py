@@ -16,6 +16,8 @@ from shared.store.database import SqlStore
 from tests.integration.clocks import START
 from tests.integration.store.samples import request, store_requests
 
+pytestmark = pytest.mark.sqlite_only("these are SQLite's plans")
+
 Use = Callable[[Any], Any]
 POSITION = (after(START, 30), uuid4())
 

@@ -182,7 +182,9 @@ def test_messages_of_a_batch_are_kept(store: SqlStore, owner: UUID) -> None:
     messages = [JobMessage("I" * 50, "x" * 5000), JobMessage("E", "Grüße", str(ids[0]))]
     store.write(lambda tx: tx.batches.add_messages(held.batch_id, messages, START))
     with store._engine.connect() as connection:
-        found = connection.execute(text("SELECT kind, message_text FROM batch_messages")).all()
+        found = connection.execute(
+            text("SELECT kind, message_text FROM batch_messages ORDER BY message_id")
+        ).all()
     assert [tuple(row) for row in found] == [("I" * 10, "x" * 5000), ("E", "Grüße")]
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +7,10 @@ import pytest
 from shared.composition import open_store
 from shared.errors import DatabaseUnavailable
 from shared.store import engine as engines
+from shared.store import sql_server
 from shared.store.database import SqlStore, SqlTransaction
+from shared.store.engine import create_engine
+from shared.store.requests import RequestsTable
 from tests.integration.store.samples import request, store_requests
 
 
@@ -30,6 +31,7 @@ def test_an_error_in_the_work_takes_everything_back(store: SqlStore) -> None:
     store_requests(store, [one])
 
 
+@pytest.mark.sqlite_only("a directory is no server")
 def test_a_directory_is_no_database(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}")
     for use in (
@@ -42,41 +44,37 @@ def test_a_directory_is_no_database(tmp_path: Path) -> None:
             use()
 
 
-def test_without_a_schema_the_database_cannot_be_used(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/empty.db")
+def test_without_a_schema_the_database_cannot_be_used(empty_database_url: str) -> None:
+    store = open_store(empty_database_url)
     assert not store.is_migrated()
     with pytest.raises(DatabaseUnavailable):
         store.read(lambda tx: tx.pauses.all())
-
-
-@pytest.fixture
-def impatient(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[SqlStore, sqlite3.Connection]]:
-    """A store that waits a moment only, and a connection that holds the write lock."""
-    monkeypatch.setattr(engines, "_SQLITE_BUSY_SECONDS", 0.1)
-    store = open_store(database_url)
-    other = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    yield store, other
-    other.close()
     store.close()
 
 
 def test_a_lock_that_lasts_makes_the_database_unavailable_for_writes_alone(
-    impatient: tuple[SqlStore, sqlite3.Connection],
+    database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, other = impatient
-    with pytest.raises(DatabaseUnavailable) as caught:
-        store_requests(store, [request()])
-    assert "INSERT" not in str(caught.value)
-    assert store.read(lambda tx: tx.pauses.all()) == {}
-    # Asking for the schema must not take the write lock: commands start while somebody writes.
-    assert store.is_migrated()
-    other.execute("ROLLBACK")
-    store_requests(store, [request()])
+    monkeypatch.setattr(engines, "_SQLITE_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sql_server, "LOCK_TIMEOUT_MILLISECONDS", 100)
+    store, other = open_store(database_url), create_engine(database_url)
+    one = request("LOCKED")
+    with other.connect() as connection, connection.begin() as transaction:
+        # SQLite: the one write lock. SQL Server: the key, which no other row may have.
+        RequestsTable(connection).insert([one], ["{}"])
+        with pytest.raises(DatabaseUnavailable) as caught:
+            store_requests(store, [request("LOCKED")])
+        assert "INSERT" not in str(caught.value)
+        assert store.read(lambda tx: tx.pauses.all()) == {}
+        # Asking for the schema must not take a lock: commands start while somebody writes.
+        assert store.is_migrated()
+        transaction.rollback()
+    store_requests(store, [request("LOCKED")])
+    store.close()
+    other.dispose()
 
 
+@pytest.mark.sqlite_only("on SQL Server each statement sees its own moment")
 def test_a_reader_sees_one_moment(store: SqlStore) -> None:
     """A write between two reads of one transaction is not seen by the second."""
 

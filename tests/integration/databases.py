@@ -1,0 +1,66 @@
+"""The databases of the tests: files, or databases of their own on the server that
+OMS_TEST_DATABASE_URL names."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from shared.store.database_errors import sql_server_numbers
+from tests.integration.waiting import wait_for
+
+SERVER_URL = os.environ.get("OMS_TEST_DATABASE_URL")
+
+_MODEL_IN_USE = 1807
+"""Databases are copied from `model`, which only one CREATE DATABASE at a time may do."""
+_DATABASE = re.compile(r"(?i)(^|;)\s*database\s*=[^;]*")
+
+
+@contextmanager
+def database_on(server_url: str) -> Iterator[str]:
+    """Create an empty database, and drop it afterwards; yields its URL."""
+    name = f"oms_{uuid4().hex[:12]}"
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        wait_for(lambda: _is_created(connection, name), "CREATE DATABASE")
+        with suppress(DBAPIError):  # Azure SQL has it on; what is no SQL Server may not know it
+            connection.execute(text(f"ALTER DATABASE {name} SET READ_COMMITTED_SNAPSHOT ON"))
+    try:
+        yield url_of(server_url, name)
+    finally:
+        with engine.connect() as connection:
+            with suppress(DBAPIError):  # ends sessions of processes that the test killed
+                connection.execute(
+                    text(f"ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
+                )
+            with suppress(DBAPIError):  # where the server has not noticed their end yet
+                connection.execute(text(f"DROP DATABASE {name}"))
+
+
+def url_of(server_url: str, database: str) -> str:
+    """Return the URL of another database of a server."""
+    url = make_url(server_url)
+    odbc = url.query.get("odbc_connect")
+    if odbc is None:
+        url = url.set(database=database)
+    else:
+        others = _DATABASE.sub("", str(odbc)).strip(";")
+        url = url.update_query_dict({"odbc_connect": f"{others};DATABASE={database}"})
+    return url.render_as_string(hide_password=False)
+
+
+def _is_created(connection: Connection, name: str) -> bool:
+    try:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    except DBAPIError as error:
+        if _MODEL_IN_USE not in sql_server_numbers(error):
+            raise
+        return False
+    return True
