@@ -20,20 +20,24 @@ def recorded(target: Engine | type[Engine]) -> Iterator[list[str]]:
 
     def record(_connection: Any, clause: Any, many: Any, one: Any, _options: Any) -> None:
         if isinstance(clause, ClauseElement):
-            statements.append(to_sql_server(clause, list((many[0] if many else one) or ())))
+            keys = list((many[0] if many else one) or ())
+            statements.append(to_sql_server(clause, keys, is_many=bool(many)))
 
     event.listen(target, "before_execute", record)
     yield statements
     event.remove(target, "before_execute", record)
 
 
-def to_sql_server(clause: ClauseElement, column_keys: list[str] | None = None) -> str:
+def to_sql_server(
+    clause: ClauseElement, column_keys: list[str] | None = None, *, is_many: bool = False
+) -> str:
     """Compile for SQL Server, with every list of an IN written out."""
     if isinstance(clause, DDLElement):
         return str(clause.compile(dialect=DIALECT))
     compiled = clause.compile(  # type: ignore[call-arg]
         dialect=DIALECT,
         column_keys=column_keys or None,
+        for_executemany=is_many,
         compile_kwargs={"render_postcompile": True},
     )
     return str(compiled)

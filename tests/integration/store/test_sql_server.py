@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import event as event_listeners
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
@@ -247,6 +248,27 @@ def test_every_table_and_index_compiles(table: Any) -> None:
     if table.name == "document_requests":
         assert "request_correlation_id NVARCHAR(100) COLLATE Latin1_General_BIN2" in ddl
         assert "status VARCHAR(12) COLLATE Latin1_General_BIN2" in ddl
+
+
+def test_no_update_sends_null_as_a_parameter(store: SqlStore, owner: UUID) -> None:
+    """pyodbc would ask the server for its type first: a round trip."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("UPDATE"):
+            sent.append((statement, parameters))
+
+    ids = store_requests(store, [request() for _ in range(6)])
+    event_listeners.listen(store._engine, "before_cursor_execute", note)
+    store.write(lambda tx: use_everything(tx, owner, ids))
+    assert len(sent) > 20
+    assert [one for one in sent if None in one[1]] == []
+
+
+def test_a_column_that_is_null_in_all_rows_is_not_inserted(statements: list[str]) -> None:
+    inserts = [one for one in statements if one.startswith("INSERT INTO status_history")]
+    assert inserts
+    assert not [one for one in inserts if "reason" in one]
 
 
 def test_a_moment_is_never_compared_for_equality(statements: list[str]) -> None:

@@ -1,0 +1,324 @@
+-- intake: look the pair up
+SELECT document_requests.request_id, document_requests.source_system,
+    document_requests.request_correlation_id, document_requests.body_digest,
+    document_requests.document_type, document_requests.document_name, document_requests.language,
+    document_requests.priority, document_requests.status, document_requests.generation,
+    document_requests.version, document_requests.received_at, document_requests.updated_at,
+    document_requests.submitted_at, document_requests.completed_at,
+    document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
+    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
+    document_requests.lease_owner, document_requests.failures, document_requests.failure_category,
+    document_requests.failure_code, document_requests.failure_message, batches.thunderhead_batch_id
+FROM document_requests
+LEFT OUTER JOIN batches ON batches.batch_id = document_requests.batch_id
+WHERE document_requests.source_system = :source_system_1 AND
+    document_requests.request_correlation_id IN (:request_correlation_id_1_1);
+
+-- intake: store a request
+INSERT INTO document_requests (request_id, source_system, request_correlation_id, body_digest,
+    document_type, document_name, language, priority, status, generation, version, received_at,
+    updated_at, traceparent, due_at, failures)
+VALUES (:request_id, :source_system, :request_correlation_id, :body_digest, :document_type,
+    :document_name, :language, :priority, :status, :generation, :version, :received_at, :updated_at,
+    :traceparent, :due_at, :failures);
+INSERT INTO request_contents (request_id, content)
+VALUES (:request_id, :content);
+INSERT INTO request_metadata (request_id, metadata_key, metadata_value)
+VALUES (:request_id, :metadata_key, :metadata_value);
+
+-- intake: its history
+INSERT INTO status_history (request_id, generation, to_status, at, actor)
+OUTPUT inserted.history_id
+VALUES (:request_id, :generation, :to_status, :at, :actor);
+
+-- claim requests that are RECEIVED
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.request_id IN (SELECT TOP 100 document_requests.request_id
+FROM document_requests WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE document_requests.status = 'RECEIVED' AND document_requests.due_at <= :due_at_1
+ORDER BY document_requests.due_at) AND document_requests.status = 'RECEIVED';
+SELECT request_metadata.request_id, request_metadata.metadata_key, request_metadata.metadata_value
+FROM request_metadata
+WHERE request_metadata.request_id IN (:request_id_1_1, :request_id_1_2);
+
+-- claim requests that a dead run held
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.request_id IN (SELECT TOP 100 document_requests.request_id
+FROM document_requests WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE document_requests.status = 'PROCESSING' AND document_requests.due_at <= :due_at_1
+ORDER BY document_requests.due_at) AND document_requests.status = 'PROCESSING';
+
+-- requests of a claim: renew the lease
+UPDATE document_requests
+SET due_at=:due_at
+WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2) AND
+    document_requests.lease_owner = :lease_owner_1 AND document_requests.status = :status_1;
+
+-- requests of a claim: give back
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    due_at=:due_at, lease_owner=NULL, failures=(document_requests.failures + :failures_1)
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2) AND
+    document_requests.lease_owner = :lease_owner_1 AND document_requests.status = :status_1;
+
+-- requests of a claim: hand over to a batch
+UPDATE document_requests
+SET version=(document_requests.version + :version_1), updated_at=:updated_at,
+    event_topic=:event_topic, batch_id=:batch_id, due_at=NULL, lease_owner=NULL, failures=:failures
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2) AND
+    document_requests.lease_owner = :lease_owner_1 AND document_requests.status = :status_1;
+
+-- requests of a claim: end
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    completed_at=:completed_at, event_topic=:event_topic, due_at=NULL, lease_owner=NULL,
+    failure_category=:failure_category, failure_code=:failure_code, failure_message=:failure_message
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.request_id IN (:request_id_1_1) AND document_requests.lease_owner =
+    :lease_owner_1 AND document_requests.status = :status_1;
+
+-- intent: store a batch
+INSERT INTO batches (batch_id, state, version, batch_name, batch_config_id, transaction_data_type,
+    properties, payload_digest, document_count, created_at, updated_at, due_at, lease_owner,
+    in_flight, last_send_at, attempts, failures, polls)
+VALUES (:batch_id, :state, :version, :batch_name, :batch_config_id, :transaction_data_type,
+    :properties, :payload_digest, :document_count, :created_at, :updated_at, :due_at, :lease_owner,
+    :in_flight, :last_send_at, :attempts, :failures, :polls);
+
+-- claim intents
+UPDATE batches
+SET due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.batch_id, inserted.state, inserted.version, inserted.batch_name,
+    inserted.batch_config_id, inserted.project_id, inserted.transaction_data_type,
+    inserted.properties, inserted.payload_digest, inserted.document_count, inserted.created_at,
+    inserted.updated_at, inserted.due_at, inserted.lease_owner, inserted.in_flight,
+    inserted.last_send_at, inserted.unknown_since, inserted.resend_ordered_at, inserted.attempts,
+    inserted.failures, inserted.thunderhead_batch_id, inserted.submitted_at, inserted.settled_at,
+    inserted.vendor_status, inserted.vendor_status_text, inserted.vendor_started_at,
+    inserted.vendor_finished_at, inserted.trans_count, inserted.trans_completed,
+    inserted.trans_errored, inserted.trans_stopped, inserted.polls, inserted.terminal_since,
+    inserted.hold_reason
+WHERE batches.batch_id IN (SELECT TOP 20 batches.batch_id
+FROM batches WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE batches.state = 'SUBMITTING' AND batches.due_at <= :due_at_1
+ORDER BY batches.due_at) AND batches.state = 'SUBMITTING';
+
+-- claim batches to poll
+UPDATE batches
+SET due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.batch_id, inserted.state, inserted.version, inserted.batch_name,
+    inserted.batch_config_id, inserted.project_id, inserted.transaction_data_type,
+    inserted.properties, inserted.payload_digest, inserted.document_count, inserted.created_at,
+    inserted.updated_at, inserted.due_at, inserted.lease_owner, inserted.in_flight,
+    inserted.last_send_at, inserted.unknown_since, inserted.resend_ordered_at, inserted.attempts,
+    inserted.failures, inserted.thunderhead_batch_id, inserted.submitted_at, inserted.settled_at,
+    inserted.vendor_status, inserted.vendor_status_text, inserted.vendor_started_at,
+    inserted.vendor_finished_at, inserted.trans_count, inserted.trans_completed,
+    inserted.trans_errored, inserted.trans_stopped, inserted.polls, inserted.terminal_since,
+    inserted.hold_reason
+WHERE batches.batch_id IN (SELECT TOP 20 batches.batch_id
+FROM batches WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE batches.state = 'SUBMITTED' AND batches.due_at <= :due_at_1
+ORDER BY batches.due_at) AND batches.state = 'SUBMITTED';
+
+-- claim batches that are HELD
+UPDATE batches
+SET due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.batch_id, inserted.state, inserted.version, inserted.batch_name,
+    inserted.batch_config_id, inserted.project_id, inserted.transaction_data_type,
+    inserted.properties, inserted.payload_digest, inserted.document_count, inserted.created_at,
+    inserted.updated_at, inserted.due_at, inserted.lease_owner, inserted.in_flight,
+    inserted.last_send_at, inserted.unknown_since, inserted.resend_ordered_at, inserted.attempts,
+    inserted.failures, inserted.thunderhead_batch_id, inserted.submitted_at, inserted.settled_at,
+    inserted.vendor_status, inserted.vendor_status_text, inserted.vendor_started_at,
+    inserted.vendor_finished_at, inserted.trans_count, inserted.trans_completed,
+    inserted.trans_errored, inserted.trans_stopped, inserted.polls, inserted.terminal_since,
+    inserted.hold_reason
+WHERE batches.batch_id IN (SELECT TOP 20 batches.batch_id
+FROM batches WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE batches.state = 'HELD' AND batches.due_at <= :due_at_1
+ORDER BY batches.due_at) AND batches.state = 'HELD';
+
+-- batch: renew the lease
+UPDATE batches
+SET due_at=:due_at
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: about to be sent again
+UPDATE batches
+SET due_at=:due_at, in_flight=:in_flight, last_send_at=:last_send_at, unknown_since=NULL,
+    resend_ordered_at=NULL, attempts=:attempts
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: SUBMITTED
+UPDATE batches
+SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=:due_at,
+    lease_owner=NULL, in_flight=:in_flight, failures=:failures,
+    thunderhead_batch_id=:thunderhead_batch_id, submitted_at=:submitted_at
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: waits
+UPDATE batches
+SET updated_at=:updated_at, due_at=:due_at, lease_owner=NULL, in_flight=:in_flight,
+    unknown_since=NULL, resend_ordered_at=NULL, failures=(batches.failures + :failures_1)
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: polled
+UPDATE batches
+SET updated_at=:updated_at, due_at=:due_at, lease_owner=NULL, failures=:failures,
+    vendor_status=:vendor_status, vendor_status_text=NULL, vendor_started_at=NULL,
+    vendor_finished_at=NULL, trans_count=NULL, trans_completed=NULL, trans_errored=NULL,
+    trans_stopped=NULL, polls=(batches.polls + :polls_1), terminal_since=NULL
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: HELD
+UPDATE batches
+SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=NULL,
+    lease_owner=NULL, hold_reason=:hold_reason
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: DISSOLVED
+UPDATE batches
+SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=NULL,
+    lease_owner=NULL
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- batch: SETTLED
+UPDATE batches
+SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=NULL,
+    lease_owner=NULL, settled_at=:settled_at, vendor_status=:vendor_status, vendor_status_text=NULL,
+    vendor_started_at=NULL, vendor_finished_at=NULL, trans_count=NULL, trans_completed=NULL,
+    trans_errored=NULL, trans_stopped=NULL, polls=(batches.polls + :polls_1)
+WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
+    :lease_owner_1;
+
+-- requests of a batch: read
+SELECT document_requests.request_id, document_requests.source_system,
+    document_requests.request_correlation_id, document_requests.body_digest,
+    document_requests.document_type, document_requests.document_name, document_requests.language,
+    document_requests.priority, document_requests.status, document_requests.generation,
+    document_requests.version, document_requests.received_at, document_requests.updated_at,
+    document_requests.submitted_at, document_requests.completed_at,
+    document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
+    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
+    document_requests.lease_owner, document_requests.failures, document_requests.failure_category,
+    document_requests.failure_code, document_requests.failure_message
+FROM document_requests
+WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1;
+
+-- requests of a batch: SUBMITTED
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    submitted_at=:submitted_at
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1;
+
+-- requests of a batch: end
+UPDATE document_requests
+SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
+    completed_at=:completed_at, failure_category=NULL, failure_code=NULL, failure_message=NULL
+OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
+    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
+    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
+    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
+    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
+    inserted.due_at, inserted.lease_owner, inserted.failures, inserted.failure_category,
+    inserted.failure_code, inserted.failure_message
+WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1 AND
+    document_requests.request_id IN (:request_id_1_1, :request_id_1_2);
+
+-- outbox: queue an event
+INSERT INTO outbox (event_id, request_id, generation, state, topic, traceparent, payload,
+    created_at, due_at, attempts)
+VALUES (:event_id, :request_id, :generation, :state, :topic, :traceparent, :payload, :created_at,
+    :due_at, :attempts);
+
+-- claim events
+UPDATE outbox
+SET due_at=:due_at, lease_owner=:lease_owner
+OUTPUT inserted.event_id, inserted.request_id, inserted.generation, inserted.state, inserted.topic,
+    inserted.traceparent, inserted.payload, inserted.created_at, inserted.due_at,
+    inserted.lease_owner, inserted.attempts, inserted.published_at, inserted.last_error
+WHERE outbox.event_id IN (SELECT TOP 100 outbox.event_id
+FROM outbox WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+WHERE outbox.state = 'PENDING' AND outbox.due_at <= :due_at_1
+ORDER BY outbox.due_at) AND outbox.state = 'PENDING';
+
+-- outbox: published
+UPDATE outbox
+SET state=:state, due_at=NULL, lease_owner=NULL, published_at=:published_at
+WHERE outbox.event_id IN (:event_id_1_1, :event_id_1_2) AND outbox.lease_owner = :lease_owner_1 AND
+    outbox.state = :state_1;
+
+-- outbox: later
+UPDATE outbox
+SET due_at=:due_at, lease_owner=NULL, attempts=(outbox.attempts + :attempts_1),
+    last_error=:last_error
+WHERE outbox.event_id IN (:event_id_1_1) AND outbox.lease_owner = :lease_owner_1 AND outbox.state =
+    :state_1;
+
+-- outbox: set aside
+UPDATE outbox
+SET state=:state, due_at=NULL, lease_owner=NULL, last_error=:last_error
+WHERE outbox.event_id IN (:event_id_1_1) AND outbox.lease_owner = :lease_owner_1 AND outbox.state =
+    :state_1;
+
+-- heartbeat of a job
+UPDATE job_runs
+SET job=:job, run_id=:run_id, started_at=:started_at, finished_at=:finished_at, summary=:summary
+WHERE job_runs.job = :job_1;
+SAVE TRANSACTION sa_savepoint_1;
+INSERT INTO job_runs (job, run_id, started_at, finished_at, summary)
+VALUES (:job, :run_id, :started_at, :finished_at, :summary);
+RELEASE SAVEPOINT sa_savepoint_1;
