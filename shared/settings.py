@@ -89,7 +89,7 @@ class DatabaseSettings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(DEFAULT_DATABASE_URL),
         description="SQLAlchemy URL of the database: `mssql+pyodbc://…` or `sqlite:///…`. "
-        "Required outside `local`.",
+        "Without user and password: Entra ID. Required outside `local`.",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""Connections to SQL Server and Azure SQL, through pyodbc. Why so: decision 15."""
+"""Connections to SQL Server and Azure SQL, through pyodbc. Why so: docs/decisions/0018."""
 
 from __future__ import annotations
 
