@@ -14,13 +14,14 @@ import sys
 import threading
 from typing import Any
 
+import uvicorn
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.default import DefaultDialect
 from urllib3.connection import HTTPConnection
 
 from shared.__main__ import main
 from shared.clients import kafka
-from tests.crash.failpoints import FAILPOINTS, Commit, HttpCall, Moment, Produce
+from tests.crash.failpoints import FAILPOINTS, Answer, Commit, HttpCall, Moment, Produce
 
 
 def die() -> None:
@@ -107,6 +108,29 @@ def hook_producer(point: Produce) -> None:
     kafka.Producer = Producer  # type: ignore[misc]
 
 
+def hook_answers() -> None:
+    """Die as soon as the server has handed a whole 202 to the operating system."""
+    serve = uvicorn.run
+
+    def run(app: Any, **options: Any) -> None:
+        async def watched(scope: Any, receive: Any, send: Any) -> None:
+            accepted = False
+
+            async def pass_on(message: Any) -> None:
+                nonlocal accepted
+                await send(message)
+                accepted = accepted or message.get("status") == 202
+                is_last = message["type"] == "http.response.body" and not message.get("more_body")
+                if accepted and is_last:
+                    die()
+
+            await app(scope, receive, pass_on)
+
+        serve(watched, **options)
+
+    uvicorn.run = run
+
+
 if __name__ == "__main__":
     match FAILPOINTS[sys.argv[1]].at:
         case Commit() as commit:
@@ -115,4 +139,6 @@ if __name__ == "__main__":
             hook_calls(call)
         case Produce() as produce:
             hook_producer(produce)
+        case Answer():
+            hook_answers()
     sys.exit(main(sys.argv[2:]))

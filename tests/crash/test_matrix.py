@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 import requests
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from shared.asgi import api
 from shared.composition import System, compose
@@ -22,7 +23,8 @@ from shared.domain.timing import utc_now
 from shared.jobs.intake import Stored
 from shared.jobs.queries import Caller
 from shared.settings import Settings
-from tests.crash.failpoints import FAILPOINTS
+from shared.store.tables import batches, document_requests, job_runs, outbox
+from tests.crash.failpoints import FAILPOINTS, Answer, Commit
 from tests.crash.judge import TERMINAL, judge, requests_of
 from tests.integration.commands.processes import ROOT, free_port, variables
 from tests.integration.commands.stack import Stack, StackStarter
@@ -39,6 +41,12 @@ SETTINGS = {
     "OMS_EVENTS_TIMEOUT_SECONDS": "2",
     "OMS_MAX_DOCUMENTS_PER_BATCH": "2",
     "OMS_THUNDERHEAD_VISIBILITY_SECONDS": "1",
+}
+NOTICE = {
+    "sourceSystem": "CLAIMS_HUB",
+    "documentType": "NOTICE",
+    "documentName": "NTCGENRL",
+    "metadata": {"CAMPAIGN_ID": "K-1"},
 }
 BLIND = {
     "OMS_THUNDERHEAD_REFERENCE_UNIQUE": "false",
@@ -72,8 +80,8 @@ class Scene:
         finally:
             system.close()
 
-    def submit(self, system: System, count: int) -> None:
-        wanted = [invoice(f"REQ-{number}") for number in range(count)]
+    def submit(self, system: System, count: int, **changes: Any) -> None:
+        wanted = [invoice(f"REQ-{number}", **changes) for number in range(count)]
         answers = system.intake.submit(wanted, actor="test", traceparent=TRACEPARENT)
         self.accepted += [a.request.request_id for a in answers if isinstance(a, Stored)]
         assert len(self.accepted) == count
@@ -84,6 +92,7 @@ class Scene:
 
 
 RUNNING = ("QUEUED", "RUNNING")
+UNANSWERED = requests.ConnectionError
 
 
 def normal(scene: Scene) -> None:
@@ -113,6 +122,39 @@ def rejected(scene: Scene) -> None:
     """A send will be rejected without a word on which document is to blame."""
     normal(scene)
     scene.stack.arm({"operation": "submit", "kind": "status", "status": 422, "times": 1})
+
+
+def unanswered(scene: Scene) -> None:
+    """Every send will be without an answer; Thunderhead has what was sent."""
+    normal(scene)
+    scene.stack.arm({"operation": "submit", "kind": "reset-after"})
+
+
+def unconfigured(scene: Scene) -> None:
+    """No batch configuration applies to these."""
+    with scene.system() as system:
+        scene.submit(system, 2, **NOTICE)
+
+
+def claimed(scene: Scene) -> None:
+    """A run died with its claim, and its lease has ended."""
+    normal(scene)
+    run_until_killed("processing: after the commit of a claim", scene, "process")
+    with scene.system() as system:
+
+        def lease_has_ended() -> bool:
+            rows = requests_of(system.store._engine).values()
+            return all(row.due_at <= utc_now() for row in rows)
+
+        wait_for(lease_has_ended, "the end of the lease")
+
+
+def unpublished(scene: Scene) -> None:
+    """Two have been cancelled, and nobody knows it yet."""
+    normal(scene)
+    with scene.system() as system:
+        for request_id in scene.accepted[:2]:
+            system.operations.cancel(request_id, OPERATOR)
 
 
 def submitted(scene: Scene) -> None:
@@ -159,33 +201,57 @@ def reprocess(scene: Scene) -> None:
     scene.arguments = ("reprocess", str(failed), *ORDER)
 
 
-def adopt(scene: Scene) -> None:
-    """Nobody can tell by machine that Thunderhead has the batch."""
+def _held(scene: Scene, fault: str) -> str:
+    """Nobody can tell by machine whether Thunderhead has the batch; returns its id."""
     scene.environment |= BLIND
     with scene.system() as system:
         scene.submit(system, 2)
-        scene.stack.arm({"operation": "submit", "kind": "reset-after", "times": 1})
+        scene.stack.arm({"operation": "submit", "kind": fault, "times": 1})
         system.processing.run()
     with scene.system(later) as system:
         assert system.processing.run()["held"] == 2
         (held,) = system.held.waiting(9)
+    return str(held.batch.batch_id)
+
+
+def adopt(scene: Scene) -> None:
+    batch_id = _held(scene, "reset-after")
     (batch,) = scene.stack.ledger()["batches"]
     which = ("--thunderhead-batch", batch["batchId"])
-    scene.arguments = ("adopt", str(held.batch.batch_id), *which, *ORDER)
+    scene.arguments = ("adopt", batch_id, *which, *ORDER)
 
 
+def resend(scene: Scene) -> None:
+    scene.arguments = ("resend", _held(scene, "reset-before"), *ORDER)
+
+
+def delivered(scene: Scene) -> None:
+    scene.arguments = ("delivered", _held(scene, "reset-after"), *ORDER)
+
+
+def abandon(scene: Scene) -> None:
+    scene.arguments = ("abandon", _held(scene, "reset-before"), *ORDER)
+
+
+HELD_OPTIONS = {"references_unique": False, "lookup_supported": False}
 SCENES: dict[str, tuple[Callable[[Scene], None], dict[str, Any]]] = {
     "normal": (normal, {}),
     "lost": (lost, {}),
     "accepted": (accepted, {}),
     "rejected": (rejected, {}),
     "submitted": (submitted, {}),
-    "settled": (submitted, {}),
+    "unanswered": (unanswered, {}),
+    "unconfigured": (unconfigured, {}),
+    "claimed": (claimed, {}),
+    "unpublished": (unpublished, {}),
     "overdue": (overdue, {"generation_seconds": (1000.0, 1000.0)}),
     "ended": (ended, {}),
     "cancel": (cancel, {}),
     "reprocess": (reprocess, {}),
-    "adopt": (adopt, {"references_unique": False, "lookup_supported": False}),
+    "adopt": (adopt, HELD_OPTIONS),
+    "resend": (resend, HELD_OPTIONS),
+    "delivered": (delivered, HELD_OPTIONS),
+    "abandon": (abandon, HELD_OPTIONS),
 }
 
 
@@ -201,6 +267,44 @@ def run_until_killed(name: str, scene: Scene, *arguments: str) -> None:
         check=False,
     )
     assert finished.returncode == -signal.SIGKILL, (finished.stdout, finished.stderr)
+    died_there(name, scene)
+
+
+def died_there(name: str, scene: Scene) -> None:
+    """See what only a death at this very point leaves behind."""
+    leaves = FAILPOINTS[name].leaves
+    # What has left the process arrives in a moment.
+    wait_for(lambda: leaves in (left_behind(scene) or {"nothing"}), f"{leaves} left behind", 5)
+
+
+def left_behind(scene: Scene) -> set[str]:
+    """Say what there is, such as `leased SUBMITTING batches`."""
+    with scene.system() as system, system.store._engine.connect() as connection:
+        found = {
+            f"{'leased ' if row.lease_owner else ''}{row.state} {what}"
+            for what, table, state in (
+                ("requests", document_requests, document_requests.c.status),
+                ("batches", batches, batches.c.state),
+                ("events", outbox, outbox.c.state),
+            )
+            for row in connection.execute(select(state.label("state"), table.c.lease_owner))
+        }
+        for what, statement in EXTRAS.items():
+            if connection.execute(statement).first():
+                found.add(what)
+    for batch in scene.stack.ledger()["batches"]:
+        is_cancelled = batch["status"] in ("STOPPING", "CANCELLED")
+        found.add("cancelled documents" if is_cancelled else "accepted documents")
+    return found
+
+
+EXTRAS = {
+    "purged requests": select(document_requests).where(document_requests.c.purged_at.is_not(None)),
+    "heartbeats": select(job_runs).where(job_runs.c.job == "processing"),
+    "batches sent again": select(batches).where(
+        batches.c.last_send_at > batches.c.created_at, batches.c.lease_owner.is_not(None)
+    ),
+}
 
 
 def settle(scene: Scene) -> None:
@@ -269,21 +373,27 @@ def test_an_api_that_is_killed_has_stored_the_request_or_not(
     start: StackStarter, name: str
 ) -> None:
     scene = Scene(stack := start(), stack.environment(**SETTINGS))
+    is_answered = isinstance(INTAKE[name].at, Answer)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "tests.crash.child", name, "serve", "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=variables(scene.environment)) as process:
         try:
             wait_for(lambda: is_ready(url), "the API")
-            with pytest.raises(requests.ConnectionError):
-                requests.post(f"{url}/api/v1/document-requests", json=body(1), timeout=10)
+            answer = contextlib.nullcontext() if is_answered else pytest.raises(UNANSWERED)
+            with answer:
+                posted = requests.post(f"{url}/api/v1/document-requests", json=body(1), timeout=10)
+                assert posted.status_code == 202
+                scene.accepted.append(UUID(posted.json()["requestId"]))
             assert process.wait(10) == -signal.SIGKILL
+            died_there(name, scene)
         finally:
             process.kill()
     with scene.system() as system:
         again = TestClient(api(system)).post("/api/v1/document-requests", json=body(1))
     assert again.status_code == (200 if "after" in name else 202), again.text
     scene.accepted.append(UUID(again.json()["requestId"]))
+    assert len(set(scene.accepted)) == 1, "the 202 and the replay name the same request"
     settle(scene)
 
 
@@ -296,3 +406,14 @@ def is_ready(url: str) -> bool:
 def test_there_are_enough_failpoints_and_each_has_its_scene() -> None:
     assert len(FAILPOINTS) >= 30
     assert {point.scene for point in FAILPOINTS.values()} == set(SCENES)
+
+
+def test_what_dies_before_a_commit_also_dies_after_it() -> None:
+    """A death before a commit leaves what was there; only its twin proves which one it was."""
+    commits = [
+        (point.at.patterns, point.at.moment, point.scene)
+        for point in FAILPOINTS.values()
+        if isinstance(point.at, Commit)
+    ]
+    for patterns, _, scene in commits:
+        assert (patterns, "after", scene) in commits
