@@ -129,7 +129,7 @@ class _Poll:
         if isinstance(documents, CallFailed):
             if self._is_overdue(2 * self._deadlines.batch):
                 reason = f"{report.vendor_status}, but its documents cannot be read"
-                return Polled(self._batch, report, hold_reason=reason)
+                return Polled(self._batch, report, failure=documents, hold_reason=reason)
             return Polled(self._batch, report, failure=documents)
         since = self._batch.terminal_since or now
         return Polled(
@@ -172,15 +172,16 @@ class _Poll:
         After as long again as its deadline, nobody waits for it any more.
         """
         is_over = self._is_overdue(2 * self._deadlines.batch) or isinstance(report, NotVisible)
+        failure = report if isinstance(report, CallFailed) else None
         if isinstance(report, BatchReport) and settlement.is_ended(report):
             documents = self._documents()
             if not isinstance(documents, CallFailed):
                 return Polled(self._batch, report, aftermath=documents, is_over=True)
+            failure = documents
         if is_over:
-            return Polled(self._batch, is_over=True)
-        if isinstance(report, BatchReport):
-            return Polled(self._batch, report)
-        return Polled(self._batch, failure=report if isinstance(report, CallFailed) else None)
+            return Polled(self._batch, failure=failure, is_over=True)
+        known = report if isinstance(report, BatchReport) else None
+        return Polled(self._batch, known, failure=failure)
 
     def _not_visible(self) -> Polled:
         submitted_at = self._batch.submitted_at or self._batch.created_at

@@ -136,6 +136,8 @@ class SubmissionResults:
         """Release a HELD batch that Thunderhead shows after all; else look again later."""
         if isinstance(decision, Record):
             return self._submitted(parcel, decision)
+        if isinstance(decision, Wait | Doubt):
+            self._be_patient(decision)
         batch, again_at = parcel.batch, self._look_again_at(parcel.batch)
         match decision:
             case Wait(reason, retry_after, pauses=True):
@@ -175,21 +177,12 @@ class SubmissionResults:
         parcel, batch = outcome.parcel, outcome.parcel.batch
         now = self.leases.clock()
         due_at = after(now, self.backoff.seconds(batch.failures + 1, decision.retry_after))
-        is_unanswered = False
-        match decision:
-            case Wait(reason, retry_after, is_forbidden=True):
-                _logger.error("Thunderhead refuses our submissions", extra={"reason": reason})
-                paused_until = self.pauses.begin(pausing.SUBMISSIONS, reason, retry_after)
-                due_at = max(due_at, paused_until or due_at)
-            case Wait(reason, retry_after, pauses=True):
-                _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
-                paused_until = self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
-                due_at = max(due_at, paused_until or due_at)
-            case Doubt(is_found=True):
-                batch = replace(batch, unknown_since=batch.unknown_since or now)
-            case Doubt(reason, retry_after, is_answered=False):
-                is_unanswered = True
-                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
+        paused_until = self._be_patient(decision)
+        due_at = max(due_at, paused_until or due_at)
+        is_found = isinstance(decision, Doubt) and decision.is_found
+        is_unanswered = isinstance(decision, Doubt) and not (is_found or decision.is_answered)
+        if is_found:
+            batch = replace(batch, unknown_since=batch.unknown_since or now)
         if outcome.was_sent:
             batch = replace(
                 batch,
@@ -201,6 +194,21 @@ class SubmissionResults:
         return _Change(
             lambda tx: tx.batches.record_wait(batch, now, due_at), "retried", len(parcel.requests)
         )
+
+    def _be_patient(self, decision: Wait | Doubt) -> datetime | None:
+        """Leave Thunderhead alone as it asks; returns until when."""
+        match decision:
+            case Wait(reason, retry_after, is_forbidden=True):
+                _logger.error("Thunderhead refuses our submissions", extra={"reason": reason})
+                return self.pauses.begin(pausing.SUBMISSIONS, reason, retry_after)
+            case Wait(reason, retry_after, pauses=True):
+                _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
+                return self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
+            case Doubt(reason, retry_after, is_found=True) if retry_after is not None:
+                return self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
+            case Doubt(reason, retry_after, is_found=False, is_answered=False):
+                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
+        return None
 
     def _resend(self, parcel: Parcel, decision: Resend) -> _Change:
         """Prepare the identical bytes for another send under the same reference."""
