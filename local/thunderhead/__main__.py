@@ -43,6 +43,7 @@ def read_options(arguments: list[str] | None = None) -> tuple[ThunderheadOptions
     parser.add_argument("--latency-seconds", type=float, default=default.latency_seconds)
     parser.add_argument("--stall-seconds", type=float, default=default.stall_seconds)
     parser.add_argument("--drip-seconds", type=float, default=default.drip_seconds)
+    parser.add_argument("--late-seconds", type=float, default=default.late_seconds)
     parser.add_argument("--seed", type=int, default=default.seed)
     given = vars(parser.parse_args(arguments))
     port: int = given.pop("port")

@@ -57,8 +57,9 @@ class Thunderhead:
             raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "A JSON body is required.")
         submission = read_submission(await request.read(), self.options)
         fault = request.get(_FAULT)
+        kind = fault.kind if fault is not None else None
         batch = self.register.submit(
-            submission, stops_halfway=fault is not None and fault.kind == "stopped"
+            submission, stops_halfway=kind == "stopped", is_late=kind == "late"
         )
         headers = {"Location": f"{self.options.base}/batches/{batch.batch_id}"}
         if self.options.submit_retry_after is not None:

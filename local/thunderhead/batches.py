@@ -41,6 +41,8 @@ class Batch:
     configuration: BatchConfiguration
     documents: tuple[BatchDocument, ...]
     accepted_at: float
+    visible_at: float
+    """From when on the API shows it."""
     started_at: float
     finished_at: float
     stops_halfway: bool

@@ -23,7 +23,7 @@ AFTER_PROCESSING = frozenset(
     }
 )
 # Kinds that make sense for one operation only.
-_OF_ONE_OPERATION = {"stopped": "submit", "unknown-status": "poll"}
+_OF_ONE_OPERATION = {"stopped": "submit", "late": "submit", "unknown-status": "poll"}
 KINDS = BEFORE_PROCESSING | AFTER_PROCESSING | _OF_ONE_OPERATION.keys()
 
 _MEMBERS = {"operation", "kind", "times", "probability", "retryAfter", "status"}
@@ -40,6 +40,8 @@ class Fault:
     probability: float = 1.0
     retry_after: str | None = None
     status: int = 500
+    hits: int = 0
+    """How many calls it has hit."""
 
     def resource(self) -> dict[str, Any]:
         """Return the entry as the control interface shows it."""
@@ -50,6 +52,7 @@ class Fault:
             "probability": self.probability,
             "retryAfter": self.retry_after,
             "status": self.status,
+            "hits": self.hits,
         }
 
 
@@ -78,6 +81,7 @@ class FaultPlan:
                 continue
             if fault.remaining is not None:
                 fault.remaining -= 1
+            fault.hits += 1
             return fault
         return None
 

@@ -59,6 +59,8 @@ class ThunderheadOptions:
     """How long a `timeout-after` fault keeps silent before it drops the connection."""
     drip_seconds: float = 0.1
     """The pause between two bytes of a `slow-drip` fault."""
+    late_seconds: float = 30.0
+    """How long a batch whose submission a `late` fault hit cannot be found."""
 
     seed: int = 1
     """Makes generation times and the probability of faults repeatable."""

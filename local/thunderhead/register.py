@@ -25,7 +25,7 @@ class BatchRegister:
         # not give an id to a second batch while the client's database still knows the first.
         self._next_id = int(options.clock() * 1000)
 
-    def submit(self, submission: Submission, *, stops_halfway: bool) -> Batch:
+    def submit(self, submission: Submission, *, stops_halfway: bool, is_late: bool) -> Batch:
         """Accept a submission, or refuse it; either way the ledger remembers it."""
         entry: dict[str, Any] = {
             "clientReference": submission.client_reference,
@@ -36,7 +36,7 @@ class BatchRegister:
         }
         self._submissions.append(entry)
         try:
-            batch = self._accept(submission, stops_halfway)
+            batch = self._accept(submission, stops_halfway, is_late)
         except Refusal as refusal:
             entry["outcome"] = refusal.code
             raise
@@ -74,7 +74,7 @@ class BatchRegister:
             "submissions": self._submissions,
         }
 
-    def _accept(self, submission: Submission, stops_halfway: bool) -> Batch:
+    def _accept(self, submission: Submission, stops_halfway: bool, is_late: bool) -> Batch:
         known = self._by_reference.get(submission.client_reference)
         if known is not None and self._options.references_unique:
             raise Refusal(
@@ -88,6 +88,7 @@ class BatchRegister:
             submission, configuration, name_bad_ones=self._options.names_bad_documents
         )
         now = self._options.clock()
+        invisible = self._options.late_seconds if is_late else self._options.visibility_seconds
         duration = self._random.uniform(*self._options.generation_seconds)
         batch = Batch(
             batch_id=str(self._next_id),
@@ -97,6 +98,7 @@ class BatchRegister:
             configuration=configuration,
             documents=documents,
             accepted_at=now,
+            visible_at=now + invisible,
             started_at=now + duration * self._options.queued_share,
             finished_at=now + duration,
             stops_halfway=stops_halfway,
@@ -120,4 +122,4 @@ class BatchRegister:
         return configuration
 
     def _visible(self, batch: Batch) -> bool:
-        return self._options.clock() >= batch.accepted_at + self._options.visibility_seconds
+        return self._options.clock() >= batch.visible_at

@@ -139,6 +139,21 @@ def test_stopped_ends_the_batch_halfway(platform: Platform) -> None:
     assert statuses == ["COMPLETED", "COMPLETED", "STOPPED", "STOPPED"]
 
 
+def test_late_hides_one_batch_for_a_while(start_platform: StartPlatform) -> None:
+    platform = start_platform(late_seconds=5)
+    platform.arm({"operation": "submit", "kind": "late", "times": 1})
+    late = platform.accepted()
+    prompt = platform.accepted(clientReference="ref-2")
+    platform.clock.advance(4.9)
+    assert platform.get(f"/batches/{late}").status_code == 404
+    assert platform.get(f"/batches/{late}/documents").status_code == 404
+    assert platform.lookup("ref-1").json() == {"items": []}
+    assert platform.get(f"/batches/{prompt}").status_code == 200
+    platform.clock.advance(0.1)
+    assert platform.get(f"/batches/{late}").status_code == 200
+    assert len(platform.lookup("ref-1").json()["items"]) == 1
+
+
 def test_unknown_status_shows_a_status_of_no_contract(platform: Platform) -> None:
     batch_id = platform.accepted()
     platform.clock.advance(10)
@@ -179,9 +194,11 @@ def test_times_are_used_up_in_order(platform: Platform) -> None:
         "probability": 1.0,
         "retryAfter": None,
         "status": 500,
+        "hits": 0,
     }
     assert [platform.get("/batches/1").status_code for _ in range(4)] == [500, 500, 503, 404]
-    assert [fault["times"] for fault in platform.control("faults")["faults"]] == [0, 0]
+    faults = platform.control("faults")["faults"]
+    assert [(fault["times"], fault["hits"]) for fault in faults] == [(0, 2), (0, 1)]
 
 
 def test_probability_is_repeatable(start_platform: StartPlatform) -> None:
@@ -208,6 +225,7 @@ def test_faults_can_be_disarmed(platform: Platform) -> None:
         {"operation": "print", "kind": "status"},
         {"operation": "submit", "kind": "flood"},
         {"operation": "poll", "kind": "stopped"},
+        {"operation": "lookup", "kind": "late"},
         {"operation": "submit", "kind": "unknown-status"},
         {"operation": "poll", "kind": "status", "times": 0},
         {"operation": "poll", "kind": "status", "probability": 2},
