@@ -12,7 +12,7 @@ PYTHON  ?= python3
 WORKERS ?= 3
 # Which Pythons test-functions uses: "3.11 3.13". None: those two, as far as the machine has them.
 PYTHONS ?=
-# More arguments for the command of demo, run, test, sabotage or lock: make test ARGS="-k intake"
+# More arguments for the command of demo, run, test, sabotage, chaos or lock: make test ARGS="-k intake"
 ARGS    ?=
 
 VENV := .venv
@@ -52,6 +52,10 @@ coverage: $(VENV)/.installed ## lines and branches that the tests (but the funct
 .PHONY: sabotage
 sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fail (2 minutes)
 	@$(RUN) tests.sabotage $(ARGS)
+
+.PHONY: chaos
+chaos: $(VENV)/.installed ## everything at once, killed and cut off at random, then judged (3 minutes)
+	@$(RUN) tests.chaos $(ARGS)
 
 # Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
 .PHONY: test-functions
