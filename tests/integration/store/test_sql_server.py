@@ -9,7 +9,12 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event as event_listeners
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import (
+    CreateIndex,
+    CreateTable,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 
 from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
 from shared.domain.statuses import BatchState, RequestStatus
@@ -29,7 +34,7 @@ from shared.store.requests import RequestsTable
 from shared.store.retention import RetentionTables
 from shared.store.tables import metadata
 from tests.integration.clocks import START
-from tests.integration.store.recording import recorded, to_sql_server
+from tests.integration.store.recording import DIALECT, recorded, to_sql_server
 from tests.integration.store.samples import FAILURE, TOPIC, batch, event, request, store_requests
 
 TABLES = (
@@ -245,9 +250,32 @@ def test_every_table_and_index_compiles(table: Any) -> None:
         statement = to_sql_server(CreateIndex(index))
         where = index.dialect_options["mssql"]["where"]
         assert ("WHERE" in statement) == (where is not None)
+    assert "DEFAULT" not in ddl, "a downgrade could not drop it by a name of ours"
     if table.name == "document_requests":
         assert "request_correlation_id NVARCHAR(100) COLLATE Latin1_General_BIN2" in ddl
         assert "status VARCHAR(12) COLLATE Latin1_General_BIN2" in ddl
+
+
+def _bytes(column: Any) -> int:
+    """How much of an index's key a column may take."""
+    kind = column.type.compile(dialect=DIALECT).partition("(")[0]
+    each = {"NVARCHAR": 2, "VARCHAR": 1}
+    if kind in each:
+        return each[kind] * int(column.type.length)
+    return {"UNIQUEIDENTIFIER": 16, "DATETIME2": 8, "BIGINT": 8, "INTEGER": 4}[kind]
+
+
+@pytest.mark.parametrize("table", metadata.sorted_tables, ids=str)
+def test_no_key_of_an_index_is_longer_than_sql_server_takes(table: Any) -> None:
+    keys = list(table.indexes) + [
+        one for one in table.constraints if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)
+    ]
+    assert keys
+    for key in keys:
+        clustered = key.dialect_options["mssql"]["clustered"]
+        if clustered is None:
+            clustered = isinstance(key, PrimaryKeyConstraint)
+        assert sum(map(_bytes, key.columns)) <= (900 if clustered else 1700), key.name
 
 
 def test_no_update_sends_null_as_a_parameter(store: SqlStore, owner: UUID) -> None:

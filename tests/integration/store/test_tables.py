@@ -51,10 +51,11 @@ def test_a_correlation_id_is_stored_once_per_source_system(store: SqlStore) -> N
     with pytest.raises(DuplicateCorrelationId):
         store_requests(store, [fresh, request("A")])
     assert get(store, fresh.request_id) is None, "all or nothing"
-    found = store.read(
-        lambda tx: tx.requests.find_by_correlation([("ARCADE", "A"), ("ARCADE", "B")])
-    )
-    assert list(found) == [("ARCADE", "A")]
+    keys = [("NOVA", "A"), ("POLARIS", "A"), ("ARCADE", "B"), ("ARCADE", "A")]
+    found = store.read(lambda tx: tx.requests.find_by_correlation(keys))
+    assert {key: (one.source_system, one.request_correlation_id) for key, one in found.items()} == {
+        key: key for key in (("ARCADE", "A"), ("POLARIS", "A"))
+    }
 
 
 def test_the_same_pair_at_once_is_stored_once(store: SqlStore, database_url: str) -> None:

@@ -194,7 +194,8 @@ WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.le
 UPDATE batches
 SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=:due_at,
     lease_owner=NULL, in_flight=:in_flight, failures=:failures,
-    thunderhead_batch_id=:thunderhead_batch_id, submitted_at=:submitted_at
+    thunderhead_batch_id=:thunderhead_batch_id, submitted_at=:submitted_at, polls=:polls,
+    terminal_since=NULL
 WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
     :lease_owner_1;
 
