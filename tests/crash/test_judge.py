@@ -11,12 +11,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, Update, delete, update
 
+from shared.composition import System
 from shared.store.tables import document_requests, outbox, status_history
-from tests.crash.judge import judge
-from tests.crash.test_matrix import later, prepare
+from tests.crash.judge import judge, requests_of
+from tests.crash.test_matrix import OPERATOR, later, prepare
 from tests.integration.commands.stack import StackStarter
 from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
 from tests.integration.reading import read_all_events
+from tests.integration.waiting import wait_for
 
 o, h, r = outbox.c, status_history.c, document_requests.c
 
@@ -53,7 +55,12 @@ def lose_a_request(one: Evidence) -> None:
 
 
 def generate_twice(one: Evidence) -> None:
-    one.ledger["batches"].append(one.ledger["batches"][0])
+    one.ledger["batches"][0]["generatedReferences"] *= 2
+
+
+def accept_twice(one: Evidence) -> None:
+    """Before the second one is generated."""
+    one.ledger["batches"].append(one.ledger["batches"][0] | {"generatedReferences": []})
 
 
 def generate_nothing(one: Evidence) -> None:
@@ -86,6 +93,7 @@ def publish_under_another_key(one: Evidence) -> None:
     [
         lose_a_request,
         generate_twice,
+        accept_twice,
         generate_nothing,
         lose_an_event,
         publish_under_another_id,
@@ -149,6 +157,27 @@ def test_a_request_that_waits_is_not_over_however_consistent(evidence: Evidence)
         ]
     with pytest.raises(AssertionError):
         evidence.judge()
+
+
+def test_the_generations_of_a_request_are_told_in_order(start: StackStarter) -> None:
+    scene = prepare(start, "reprocess")
+    with scene.system() as system:
+        system.operations.reprocess(UUID(scene.arguments[1]), OPERATOR, "again")
+
+    def all_published(system: System) -> bool:
+        system.processing.run()
+        system.monitoring.run()
+        rows = requests_of(system.store._engine).values()
+        return {row.status for row in rows} == {"COMPLETED"}
+
+    with scene.system(later) as system:
+        wait_for(lambda: all_published(system), "the second generation")
+        events = read_all_events(scene.stack.broker.bootstrap_servers, [TOPIC, POLICY_TOPIC])
+        one = Evidence(system.store._engine, scene.accepted, scene.stack.ledger(), events)
+        one.judge()
+        one.events.sort(key=lambda event: -event["value"]["data"]["generation"])
+        with pytest.raises(AssertionError):
+            one.judge()
 
 
 def test_an_event_may_come_again(evidence: Evidence) -> None:
