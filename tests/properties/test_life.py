@@ -32,6 +32,7 @@ from tests.properties.thunderhead import (
     COMPLETED,
     ENDED,
     LOST,
+    PENDING,
     READS,
     SILENT_AFTER,
     SILENT_BEFORE,
@@ -48,6 +49,8 @@ from tests.properties.world import (
     World,
     die,
     letter,
+    moment,
+    seconds,
 )
 
 LONG = RETENTION_DAYS * 86_400 + 1
@@ -162,29 +165,27 @@ class Life(RuleBasedStateMachine):
         self.world.broker.answers = broker
         self._run(self.world.system.monitoring.run, accident)
 
-    @rule(
-        answers=answers, reads=reads, ending=endings, seconds=waits, broker=brokers, rounds=rounds
-    )
+    @rule(answers=answers, reads=reads, ending=endings, pause=waits, broker=brokers, rounds=rounds)
     def process_and_monitor(
         self,
         answers: tuple[str, ...],
         reads: str,
         ending: str,
-        seconds: float,
+        pause: float,
         broker: str,
         rounds: int,
     ) -> None:
         for _ in range(rounds):
             self.process(answers, reads, "fine", 0.0, None)
             self.promises_are_kept()
-            self.wait(seconds)
+            self.wait(pause)
         for batch in self._under_way():
             self._go_on(batch, ending)
         self.monitor("fine", "stops", broker, None)
 
-    @rule(seconds=waits)
-    def wait(self, seconds: float) -> None:
-        self.world.clock.advance(seconds)
+    @rule(pause=waits)
+    def wait(self, pause: float) -> None:
+        self.world.clock.advance(pause)
 
     # --- Thunderhead --------------------------------------------------------------------------
 
@@ -221,7 +222,13 @@ class Life(RuleBasedStateMachine):
             return  # whoever gave it up knows that it may exist
         unpublished = "SELECT 1 FROM outbox WHERE published_at IS NULL AND request_id = ?"
         is_unpublished = self.world.rows(unpublished, request.request_id.hex)
-        stands_against = is_alive or request.purged_at or is_unpublished
+        stands_against = (
+            is_alive
+            or request.purged_at
+            or is_unpublished
+            or self._may_be_on_its_way(request)
+            or self._is_shown_pending(request)
+        )
         self.world.thunderhead.reads = reads
         with self._by_hand(meanwhile):
             again, refusal = attempted(
@@ -356,6 +363,20 @@ class Life(RuleBasedStateMachine):
         return self.world.thunderhead.lookup_supported or bool(
             request.batch_id and self.world.rows(is_known, request.batch_id.hex)
         )
+
+    def _may_be_on_its_way(self, request: DocumentRequest) -> bool:
+        """Whether a batch that Thunderhead has accepted may still be invisible."""
+        rows = self.world.rows(
+            "SELECT max(b.last_send_at, ifnull(b.unknown_since, ''), ifnull(b.submitted_at, ''))"
+            " AS last FROM batches b JOIN document_requests q USING (batch_id)"
+            " WHERE q.request_id = ?",
+            request.request_id.hex,
+        )
+        return any(moment(row["last"]) + seconds(VISIBILITY) > self.world.clock() for row in rows)
+
+    def _is_shown_pending(self, request: DocumentRequest) -> bool:
+        carriers = self.world.thunderhead.carriers(request.request_id)
+        return any(one.documents[str(request.request_id)] is PENDING for one in carriers)
 
     @contextmanager
     def _by_hand(self, meanwhile: bool) -> Iterator[None]:
