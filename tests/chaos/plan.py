@@ -26,7 +26,7 @@ SETTINGS = {
     "OMS_PENDING_GRACE_SECONDS": "5",
     "OMS_EVENTS_TIMEOUT_SECONDS": "1",
     "OMS_RUN_BUDGET_SECONDS": "20",
-    "OMS_MAX_DOCUMENTS_PER_BATCH": "20",
+    "OMS_MAX_DOCUMENTS_PER_BATCH": "5",
 }
 
 _SOON: dict[str, Any] = {"retryAfter": 1}
@@ -89,7 +89,7 @@ class Plan:
     seed: int
     requests: int = REQUESTS
     seconds: float = SECONDS
-    """How long requests come in and things go wrong; then everything may drain."""
+    """How long requests come in and things go wrong, at least; then everything may drain."""
 
     def dice(self, part: str) -> random.Random:
         """Return the randomness of one part: the others' draws do not shift it."""
