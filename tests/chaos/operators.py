@@ -51,7 +51,7 @@ class Operators:
     def resolve_held(self, stop: threading.Event) -> None:
         """Have HELD batches sent again: safe, for this tenant's references are unique."""
         while not stop.wait(_LOOK_AGAIN_SECONDS):
-            for held in self._system.held.waiting():
+            for held in self._system.held.waiting(100):
                 self._command("resend", held.batch.batch_id)
 
     def close(self) -> None:
