@@ -8,11 +8,12 @@ from collections import defaultdict
 from uuid import UUID
 
 from shared.domain.statuses import TRANSITIONS, RequestStatus
+from shared.jobs.claiming import PAUSED_SECONDS
 from tests.properties.thunderhead import COMPLETED, LedgerThunderhead
 from tests.properties.world import World, moment, seconds
 
 TERMINAL = {"COMPLETED", "FAILED"}
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = PAUSED_SECONDS
 """Seconds, with the settings of these tests."""
 OWNED_BY_A_BATCH = {
     "SUBMITTING": {"PROCESSING"},
