@@ -13,7 +13,7 @@ from typing import Any
 
 from shared import operator_commands
 from shared.errors import DatabaseUnavailable, SettingsError
-from shared.settings import DatabaseSettings, Settings, load_settings
+from shared.settings import ApiAuth, DatabaseSettings, Settings, load_settings
 from shared.telemetry import log_to
 
 EXIT_CANNOT_RUN = 2
@@ -75,7 +75,7 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     settings = load_settings(Settings)
-    if not _is_loopback(options.host):
+    if settings.api_auth is ApiAuth.NONE and not _is_loopback(options.host):
         raise SettingsError("OMS_API_AUTH: none serves only a loopback --host")
 
     import uvicorn
@@ -84,10 +84,11 @@ def _serve(options: argparse.Namespace) -> int:
     from shared.composition import compose
 
     system = compose(settings)
+    application = api(system)
     _require_schema(system.store.is_migrated())
     print(f"Document Request API on http://{options.host}:{options.port}/docs", flush=True)
     uvicorn.run(
-        api(system),
+        application,
         host=options.host,
         port=options.port,
         log_config=None,

@@ -2,32 +2,69 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from fastapi import FastAPI, Request, Response
 
+from shared.clients.issuer import Issuer
 from shared.composition import System
 from shared.domain.tracing import continue_or_start
 from shared.jobs import pausing
-from shared.settings import ApiAuth
+from shared.settings import ApiAuth, Settings, require_platform_authentication
 from shared.web.app import create_app
+from shared.web.bearer import BearerTokens
+from shared.web.platform import PlatformPrincipals
 from shared.web.problems import Problem, problem_response
-from shared.web.security import anonymous_caller
-from shared.web.services import Services
+from shared.web.security import AccessList, anonymous_caller
+from shared.web.security_headers import secure
+from shared.web.services import Authenticate, Services, Throttle, unlimited
+from shared.web.signing_keys import SigningKeys
+from shared.web.throttling import RateLimit
 
-_AUTHENTICATORS = {ApiAuth.NONE: anonymous_caller}
+_MAX_ISSUER_SECONDS = 10.0
+"""Callers wait for the issuer's keys at the first call of a process; longer makes no sense."""
 
 
 def api(system: System) -> FastAPI:
-    """Return the API of a system."""
+    """Return the API of a system. Raises SettingsError."""
     return create_app(
         Services(
             intake=system.intake,
             queries=system.queries,
             operations=system.operations,
-            authenticate=_AUTHENTICATORS[system.api_auth],
+            authenticate=_authenticate(system.settings),
             clock=system.clock,
+            throttle=_throttle(system.settings),
             dependencies=(pausing.REFERENCE_DATA, pausing.THUNDERHEAD, pausing.EVENTS),
         )
     )
+
+
+def _authenticate(settings: Settings) -> Authenticate:
+    callers = AccessList(settings.api_role or "", settings.api_callers)
+    match settings.api_auth:
+        case ApiAuth.ENTRA:
+            issuer = settings.api_issuer or ""
+            seconds = min(settings.http_timeout_seconds, _MAX_ISSUER_SECONDS)
+            source = Issuer(issuer, timeout_seconds=seconds, only_https=not settings.is_local)
+            return BearerTokens(
+                SigningKeys(source.signing_keys, wait_seconds=seconds),
+                issuer=issuer,
+                audience=settings.api_audience or "",
+                callers=callers,
+            )
+        case ApiAuth.PLATFORM:
+            require_platform_authentication()
+            return PlatformPrincipals(callers)
+        case ApiAuth.NONE:
+            return anonymous_caller
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _throttle(settings: Settings) -> Throttle:
+    rate = settings.caller_rate_limit
+    return RateLimit(rate) if rate else unlimited
 
 
 def undecodable_path() -> Response:
@@ -38,4 +75,6 @@ def undecodable_path() -> Response:
         "state": {"traceparent": continue_or_start(None)},
     }
     problem = Problem(404, "NOT_FOUND", "The path is not UTF-8, so there is nothing at it.")
-    return problem_response(problem, Request(scope))
+    answer = problem_response(problem, Request(scope))
+    secure(answer.headers, None)
+    return answer

@@ -33,7 +33,7 @@ from shared.jobs.queries import Queries
 from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.submissions import Submissions
-from shared.settings import ApiAuth, Settings
+from shared.settings import Settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
 
@@ -62,7 +62,7 @@ class System:
     processing: ProcessingJob
     monitoring: MonitoringJob
     clock: Clock
-    api_auth: ApiAuth
+    settings: Settings
 
     def close(self) -> None:
         """Flush events and close connections."""
@@ -164,7 +164,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         processing=processing,
         monitoring=monitoring,
         clock=clock,
-        api_auth=settings.api_auth,
+        settings=settings,
     )
 
 

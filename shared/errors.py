@@ -5,6 +5,7 @@ OmsError
 ├── DatabaseUnavailable        the database cannot be reached, or gave up on a transaction
 ├── ReferenceDataUnavailable   neither an answer nor a cached one young enough
 ├── ReferenceDataInvalid       the Reference Data API answered something that is not its contract
+├── AuthenticationUnavailable  the issuer of callers' tokens gives no keys to check them with
 ├── LeaseLost                  somebody else owns the work now; this worker changes nothing
 ├── DuplicateCorrelationId     the pair (source system, correlation id) is stored already
 ├── RequestNotFound            no such request, or none that the caller may see
@@ -35,6 +36,10 @@ class ReferenceDataUnavailable(OmsError):
 
 class ReferenceDataInvalid(ReferenceDataUnavailable):
     """The Reference Data API answered with something that is not its contract."""
+
+
+class AuthenticationUnavailable(OmsError):
+    """Whether a caller's token is valid cannot be told now: its issuer gives no keys."""
 
 
 class LeaseLost(OmsError):

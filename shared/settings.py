@@ -5,6 +5,7 @@ The descriptions here are the documentation: the README's table is made from the
 
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from typing import Annotated, Self, TypeVar
@@ -18,6 +19,7 @@ from shared.errors import SettingsError
 
 LOCAL = "local"
 TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+EVERY_SOURCE_SYSTEM = "*"
 DEFAULT_DATABASE_URL = "sqlite:///oms.db"
 
 
@@ -33,6 +35,8 @@ class ThunderheadAuth(StrEnum):
 class ApiAuth(StrEnum):
     """How callers of the Document Request API are authenticated."""
 
+    ENTRA = "entra"
+    PLATFORM = "platform"
     NONE = "none"
 
 
@@ -50,7 +54,7 @@ class KafkaSecurity(StrEnum):
     ENTRA = "entra"
 
 
-def _http_url(value: str) -> str:
+def _exact_http_url(value: str) -> str:
     try:
         parts = urlsplit(value)
     except ValueError:  # its message repeats parts of the URL
@@ -61,13 +65,22 @@ def _http_url(value: str) -> str:
         raise ValueError("must not carry credentials")
     if parts.query or parts.fragment:
         raise ValueError("must be a base: no query, no fragment")
-    return value.rstrip("/")
+    return value
+
+
+def _http_url(value: str) -> str:
+    return _exact_http_url(value).rstrip("/")
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ExactHttpUrl = Annotated[str, AfterValidator(_exact_http_url)]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000, allow_inf_nan=False)]
 Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, le=31_536_000, allow_inf_nan=False)]
+CallerId = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+SourceSystems = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=50)], ...], Field(min_length=1)
+]
 
 
 class DatabaseSettings(BaseSettings):
@@ -232,8 +245,31 @@ class Settings(DatabaseSettings):
         30, description="How long the broker may take to acknowledge an event."
     )
     api_auth: ApiAuth = Field(
-        description="How callers are authenticated. `none` (only in `local`) entitles every "
-        "caller to every source system.",
+        description="How callers are authenticated: `entra` (bearer tokens, checked here), "
+        "`platform` (App Service authentication in front) or `none` (only in `local`; entitles "
+        "every caller to every source system).",
+    )
+    api_issuer: ExactHttpUrl | None = Field(
+        None,
+        description="Issuer of callers' tokens, exactly as their `iss` spells it; required for "
+        "entra.",
+    )
+    api_audience: str | None = Field(
+        None, description="`aud` that callers' tokens must have; required for entra."
+    )
+    api_role: str | None = Field(
+        None, description="App role that callers must have; required for entra and platform."
+    )
+    api_callers: dict[CallerId, SourceSystems] = Field(
+        {},
+        description='JSON object: the source systems of each caller id, `["*"]` for every one; '
+        "required for entra and platform.",
+    )
+    api_rate_limit: str = Field(
+        "600/minute",
+        pattern=r"^[1-9][0-9]{0,4}/(second|minute|hour)$",
+        description="Most calls of one caller to one instance per `second`, `minute` or `hour`. "
+        "With OMS_API_AUTH=none, where all callers are one, only if it is set.",
     )
 
     @model_validator(mode="after")
@@ -244,6 +280,10 @@ class Settings(DatabaseSettings):
             "thunderhead_client_secret": auth is not ThunderheadAuth.NONE,
             "thunderhead_token_url": auth is ThunderheadAuth.OAUTH2,
             "eventhub_connection_string": self.kafka_security is KafkaSecurity.SAS,
+            "api_issuer": self.api_auth is ApiAuth.ENTRA,
+            "api_audience": self.api_auth is ApiAuth.ENTRA,
+            "api_role": self.api_auth is not ApiAuth.NONE,
+            "api_callers": self.api_auth is not ApiAuth.NONE,
         }
         for name, is_needed in needed.items():
             if is_needed and not getattr(self, name):
@@ -252,6 +292,8 @@ class Settings(DatabaseSettings):
             raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
         if not self.is_local and self.api_auth is ApiAuth.NONE:
             raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
+        if not self.is_local and (self.api_issuer or "https:").startswith("http:"):
+            raise SettingsError("OMS_API_ISSUER: must be https outside OMS_ENVIRONMENT=local")
         return self
 
     @model_validator(mode="after")
@@ -272,13 +314,36 @@ class Settings(DatabaseSettings):
         for topic in self.events_allowed_topics:
             if not re.fullmatch(TOPIC, topic):
                 raise SettingsError("OMS_EVENTS_ALLOWED_TOPICS: holds a name that is no topic")
+        for systems in self.api_callers.values():
+            if EVERY_SOURCE_SYSTEM in systems and len(systems) > 1:
+                raise SettingsError("OMS_API_CALLERS: * stands for every source system, so alone")
         return self
+
+    @property
+    def caller_rate_limit(self) -> str | None:
+        """The limit of each caller's calls, if there is one."""
+        is_limited = self.api_auth is not ApiAuth.NONE or "api_rate_limit" in self.model_fields_set
+        return self.api_rate_limit if is_limited else None
 
     def topic_for(self, configured: str | None) -> str:
         """Return the topic of a request's event: the configured one where it is allowed."""
         if configured is not None and configured in self.events_allowed_topics:
             return configured
         return self.events_topic
+
+
+def require_platform_authentication() -> None:
+    """Make sure that the platform authenticates callers. Raises SettingsError.
+
+    Where it does, it takes the header that names the caller out of every incoming call and
+    writes its own; elsewhere anybody could send one. Asked by the API alone: jobs and commands
+    with the same settings run outside App Service too.
+    """
+    if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+        raise SettingsError(
+            "WEBSITE_AUTH_ENABLED: must be true for OMS_API_AUTH=platform; App Service sets it "
+            "where its authentication is on"
+        )
 
 
 SettingsType = TypeVar("SettingsType", bound=DatabaseSettings)

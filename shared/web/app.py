@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from shared.web import health, requests, submissions
 from shared.web.boundary import Boundary
 from shared.web.calls import authenticated_call
+from shared.web.docs_page import show_docs
 from shared.web.error_handlers import install_error_handlers
 from shared.web.openapi import DESCRIPTION, complete
 from shared.web.services import Services
@@ -38,8 +39,8 @@ def create_app(services: Services) -> FastAPI:
         title="Document Request API",
         version=VERSION,
         description=DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_oauth2_redirect_url=None,
         # A redirect would lose the body of a POST, and name a host that callers may not know.
         redirect_slashes=False,
         # FastAPI's own spans and logs would hold query strings and the texts of exceptions:
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     install_error_handlers(app)
+    app.add_route("/docs", show_docs, include_in_schema=False)
     app.include_router(health.router, tags=["health"])
     # The same for gateways that forward nothing but the prefix.
     app.include_router(health.router, prefix=PREFIX, include_in_schema=False)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.domain.tracing import continue_or_start, trace_id_of
 from shared.web.problems import INTERNAL_ERROR, problem_response
+from shared.web.security_headers import secure
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +50,7 @@ class Boundary:
                 has_started = True
                 headers = MutableHeaders(scope=message)
                 headers["traceparent"] = traceparent
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Cache-Control"] = "no-store"
+                secure(headers, scope.get("scheme"))
             elif is_head:
                 message = {**message, "body": b""}
             await send(message)

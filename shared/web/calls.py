@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from shared.jobs.queries import Caller
 from shared.web.services import Services
@@ -29,14 +30,21 @@ def services_of(request: Request) -> Services:
 
 
 async def authenticated_call(request: Request) -> Call:
-    """Let a known caller in. Raises NotAuthenticated or NotAuthorized.
+    """Let a known caller in who has not called too often.
 
     Before the body is read: whoever may not call cannot make us hold 16 MiB either. In a
-    thread of its own, since keys may have to be fetched.
+    thread of its own, since keys may have to be fetched. Raises NotAuthenticated, NotAuthorized,
+    AuthenticationUnavailable or RateLimited.
     """
     services = services_of(request)
-    caller = await run_in_threadpool(services.authenticate, request.headers)
+    caller = await run_in_threadpool(_admitted, services, request.headers)
     return Call(request, services, caller, request.state.traceparent)
+
+
+def _admitted(services: Services, headers: Headers) -> Caller:
+    caller = services.authenticate(headers)
+    services.throttle(caller)
+    return caller
 
 
 AuthenticatedCall = Annotated[Call, Depends(authenticated_call)]

@@ -16,11 +16,13 @@ from starlette.routing import Match
 from shared.domain.tracing import trace_id_of
 from shared.errors import (
     ActionRefused,
+    AuthenticationUnavailable,
     DatabaseUnavailable,
     ReferenceDataUnavailable,
     RequestNotFound,
 )
 from shared.web.problems import (
+    AUTHENTICATION_UNAVAILABLE,
     NOT_AUTHENTICATED,
     NOT_AUTHORIZED,
     REFERENCE_DATA_UNAVAILABLE,
@@ -29,9 +31,11 @@ from shared.web.problems import (
     Refusal,
     database_unavailable,
     problem_response,
+    rate_limited,
     validation_error,
 )
 from shared.web.security import NotAuthenticated, NotAuthorized
+from shared.web.throttling import RateLimited
 from shared.web.violations import violations_of
 
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
@@ -49,6 +53,16 @@ def install_error_handlers(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     to_problem = next(_PROBLEMS[kind] for kind in type(error).__mro__ if kind in _PROBLEMS)
     problem = to_problem(error, request)
+    if isinstance(error, NotAuthenticated | NotAuthorized):
+        # The answer does not tell a stranger why; whoever set up a caller has to know.
+        _log.info(
+            "A caller was refused.",
+            extra={
+                "trace.id": trace_id_of(request.state.traceparent),
+                "error.code": problem.code,
+                "error.message": str(error),
+            },
+        )
     if problem.status >= 500:
         _log.warning(
             "A call could not be served.",
@@ -100,6 +114,8 @@ _PROBLEMS: dict[type, Callable[[Any, Request], Problem]] = {
     Refusal: lambda error, _: error.problem,
     NotAuthenticated: lambda *_: NOT_AUTHENTICATED,
     NotAuthorized: lambda *_: NOT_AUTHORIZED,
+    AuthenticationUnavailable: lambda *_: AUTHENTICATION_UNAVAILABLE,
+    RateLimited: lambda error, _: rate_limited(error.retry_after),
     RequestNotFound: lambda *_: REQUEST_NOT_FOUND,
     ActionRefused: lambda error, _: Problem(409, error.code, str(error)),
     DatabaseUnavailable: lambda _, request: database_unavailable(is_write=request.method == "POST"),

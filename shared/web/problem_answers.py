@@ -14,6 +14,7 @@ from shared.domain.content_rules import Violation
 from shared.web.bodies import MAX_BATCH_BYTES, MAX_REQUEST_BYTES
 from shared.web.examples import REQUEST_ID
 from shared.web.problems import (
+    AUTHENTICATION_UNAVAILABLE,
     INTERNAL_ERROR,
     MEDIA_TYPE,
     NOT_AUTHENTICATED,
@@ -27,6 +28,7 @@ from shared.web.problems import (
     forbidden_source_system,
     malformed_json,
     payload_too_large,
+    rate_limited,
     validation_error,
 )
 from shared.web.response_headers import describe_headers
@@ -91,7 +93,9 @@ DATABASE_OUT_AT_WRITE = Described(
 _GUARDED = (
     Described("There is no valid proof of who calls.", NOT_AUTHENTICATED),
     Described("The caller is not allowed to use this API.", NOT_AUTHORIZED),
+    Described("The caller has called too often.", rate_limited(12)),
     Described("Something unexpected; the trace id helps to find it.", INTERNAL_ERROR),
+    Described("The caller's token cannot be checked now.", AUTHENTICATION_UNAVAILABLE),
 )
 _CALL = Request(
     {

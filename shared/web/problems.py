@@ -96,6 +96,16 @@ def correlation_id_reused(request_id: UUID) -> Problem:
     )
 
 
+def rate_limited(retry_after: int) -> Problem:
+    """Return the problem of a caller that calls too often."""
+    return Problem(
+        429,
+        "RATE_LIMITED",
+        "The caller has used up its calls; nothing was changed. Send this one again later.",
+        headers={"Retry-After": str(retry_after)},
+    )
+
+
 def forbidden_source_system() -> Problem:
     """Return the problem of a source system that is not the caller's."""
     return Problem(
@@ -114,6 +124,14 @@ NOT_AUTHENTICATED = Problem(
 )
 
 NOT_AUTHORIZED = Problem(403, "NOT_AUTHORIZED", "The caller is not allowed to use this API.")
+
+AUTHENTICATION_UNAVAILABLE = Problem(
+    503,
+    "AUTHENTICATION_UNAVAILABLE",
+    "The keys that tokens are checked with cannot be fetched, so the call could not be checked. "
+    "Nothing was changed; send it again later.",
+    headers=RETRY_LATER,
+)
 
 REQUEST_NOT_FOUND = Problem(404, "NOT_FOUND", "There is no such document request.")
 

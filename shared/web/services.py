@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from starlette.datastructures import Headers
 
 from shared.domain.timing import Clock
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.queries import Caller, Queries
 
-Authenticate = Callable[[Mapping[str, str]], Caller]
-"""Tells who calls from the headers (names in lower case).
+Authenticate = Callable[[Headers], Caller]
+"""Tells who calls from the headers.
 
-Raises NotAuthenticated or NotAuthorized. Runs in a worker thread, so it may block.
+Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable. Runs in a worker thread, so
+it may block.
 """
+
+Throttle = Callable[[Caller], None]
+"""Counts a call of a caller. Raises RateLimited where it is one too many."""
+
+
+def unlimited(_caller: Caller) -> None:
+    """Let every call through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +36,6 @@ class Services:
     operations: Operations
     authenticate: Authenticate
     clock: Clock
+    throttle: Throttle = unlimited
     dependencies: tuple[str, ...] = ()
     """Names of the pauses that stand for a dependency; without a pause it is shown as up."""

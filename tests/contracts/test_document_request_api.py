@@ -11,9 +11,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.datastructures import Headers
 
 from shared.domain.models import Failure, JobRun, NewRequest, Output, Pause
 from shared.domain.statuses import FailureCategory, RequestStatus
+from shared.errors import AuthenticationUnavailable
 from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
@@ -21,7 +23,8 @@ from shared.jobs.queries import Caller, Queries
 from shared.web.app import create_app
 from shared.web.bodies import EXAMPLE
 from shared.web.security import NotAuthenticated, NotAuthorized, anonymous_caller
-from shared.web.services import Services
+from shared.web.services import Services, Throttle, unlimited
+from shared.web.throttling import RateLimit
 from tests.contracts.documents import DOCUMENT_REQUEST_API
 from tests.contracts.openapi import Contract, Exchange
 from tests.unit.jobs.fakes import ScriptedThunderhead, earlier_documents
@@ -38,7 +41,8 @@ class Api:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.reference_data = FakeReferenceData()
-        self.caller: Callable[[Mapping[str, str]], Caller] = anonymous_caller
+        self.caller: Callable[[Headers], Caller] = anonymous_caller
+        self.limit: Throttle = unlimited
         clock = Clock()
         self.services = Services(
             intake=Intake(self.store, self.reference_data, clock, uuid4),
@@ -53,13 +57,17 @@ class Api:
             ),
             authenticate=self._authenticate,
             clock=clock,
+            throttle=self._throttle,
             dependencies=("events", "reference-data", "thunderhead"),
         )
         self.client = TestClient(create_app(self.services))
         self.exchanges: list[Exchange] = []
 
-    def _authenticate(self, headers: Mapping[str, str]) -> Caller:
+    def _authenticate(self, headers: Headers) -> Caller:
         return self.caller(headers)
+
+    def _throttle(self, caller: Caller) -> None:
+        self.limit(caller)
 
     def call(self, method: str, path: str, expected: int, **kwargs: Any) -> Any:
         """Make a call, remember it and return its parsed answer."""
@@ -174,7 +182,15 @@ def _be_refused(api: Api) -> None:
         api.call("GET", f"{path}?receivedFrom=today&colour=blue", 422)
     api.caller = lambda _headers: Caller("somebody", frozenset({"NOVA"}))
     api.submit("one", 403)
-    for error, status in ((NotAuthenticated, 401), (NotAuthorized, 403)):
+    api.limit = RateLimit("1/hour")
+    api.limit(Caller("somebody"))
+    for method, path in _operations(api):
+        api.call(method, path, 429)
+    for error, status in (
+        (NotAuthenticated, 401),
+        (NotAuthorized, 403),
+        (AuthenticationUnavailable, 503),
+    ):
         api.caller = refuse(error)
         for method, path in _operations(api):
             api.call(method, path, status)

@@ -1,8 +1,4 @@
-"""How well our own API describes itself.
-
-What is expected to fail here is what `shared/web` still has to say better; a test that begins
-to pass fails by that, and its mark is then removed.
-"""
+"""How well our own API describes itself."""
 
 from __future__ import annotations
 
@@ -88,7 +84,6 @@ def test_an_operation_names_only_the_problems_that_it_has() -> None:
     assert "FORBIDDEN_SOURCE_SYSTEM" not in told["getDocumentRequest", "403"]
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the limit per caller (429) does not exist yet")
 def test_guarded_operations_may_ask_callers_to_wait() -> None:
     for operation in CONTRACT.operations:
         if not operation.template.startswith("/health"):

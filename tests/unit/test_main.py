@@ -184,6 +184,45 @@ def test_without_authentication_only_this_machine_is_served(host: str, capsys: A
     assert one_line(capsys.readouterr().err).startswith("OMS_API_AUTH: ")
 
 
+ENTRA = {
+    "OMS_API_AUTH": "entra",
+    "OMS_API_ISSUER": "http://127.0.0.1:1",
+    "OMS_API_AUDIENCE": "api://oms",
+    "OMS_API_ROLE": "role",
+    "OMS_API_CALLERS": '{"one": ["*"]}',
+}
+
+
+def test_with_authentication_any_host_is_served(
+    capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENTRA.items():
+        monkeypatch.setenv(name, value)
+    assert main(["serve", "--host", "0.0.0.0"]) == 2
+    assert "python -m shared migrate" in one_line(capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("value", [None, "", "false", "1", "yes", "True-ish"])
+def test_the_platform_is_trusted_only_where_it_authenticates(
+    value: str | None, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, setting in (ENTRA | {"OMS_API_AUTH": "platform"}).items():
+        monkeypatch.setenv(name, setting)
+    if value is not None:
+        monkeypatch.setenv("WEBSITE_AUTH_ENABLED", value)
+    assert main(["serve"]) == 2
+    captured = capsys.readouterr()
+    assert one_line(captured.err).startswith("WEBSITE_AUTH_ENABLED: ")
+    assert captured.out == ""
+
+
+def test_a_job_asks_no_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, setting in (ENTRA | {"OMS_API_AUTH": "platform"}).items():
+        monkeypatch.setenv(name, setting)
+    assert main(["migrate"]) == 0
+    assert main(["process"]) == 0
+
+
 # --- until idle -----------------------------------------------------------------------------
 
 

@@ -74,6 +74,11 @@ def without(environment: dict[str, str], *names: str) -> dict[str, str]:
         "OMS_EVENTS_TOPIC",
         "OMS_EVENTS_ALLOWED_TOPICS",
         "OMS_API_AUTH",
+        "OMS_API_ISSUER",
+        "OMS_API_AUDIENCE",
+        "OMS_API_ROLE",
+        "OMS_API_CALLERS",
+        "OMS_API_RATE_LIMIT",
         "OMS_HTTP_CONCURRENCY",
         "OMS_HTTP_TIMEOUT_SECONDS",
         "OMS_LEASE_SECONDS",
@@ -254,6 +259,24 @@ def test_each_kind_of_authentication_needs_its_own(load: Any, auth: str, needed:
         ("OMS_EVENTS_ALLOWED_TOPICS", '["a b"]'),
         ("OMS_EVENTS_ALLOWED_TOPICS", '["a\\n"]'),
         ("OMS_API_AUTH", "anything"),
+        ("OMS_API_AUTH", "Entra"),
+        ("OMS_API_ISSUER", "login.example/tenant"),
+        ("OMS_API_ISSUER", "https://login.example/tenant?x=1"),
+        ("OMS_API_CALLERS", "arcade"),
+        ("OMS_API_CALLERS", '["arcade"]'),
+        ("OMS_API_CALLERS", '{"arcade": "ARCADE"}'),
+        ("OMS_API_CALLERS", '{"arcade": []}'),
+        ("OMS_API_CALLERS", '{"arcade": [""]}'),
+        ("OMS_API_CALLERS", '{"arcade": [7]}'),
+        ("OMS_API_CALLERS", '{"arcade": ["*", "NOVA"]}'),
+        ("OMS_API_CALLERS", '{"": ["*"]}'),
+        ("OMS_API_CALLERS", '{"a b": ["*"]}'),
+        ("OMS_API_CALLERS", f'{{"{"x" * 201}": ["*"]}}'),
+        ("OMS_API_RATE_LIMIT", "0/minute"),
+        ("OMS_API_RATE_LIMIT", "600"),
+        ("OMS_API_RATE_LIMIT", "600 per minute"),
+        ("OMS_API_RATE_LIMIT", "600/fortnight"),
+        ("OMS_API_RATE_LIMIT", "100000/minute"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable(
@@ -341,6 +364,59 @@ def test_secrets_are_in_no_message(load: Any, wrong: dict[str, str]) -> None:
         load(OAUTH2 | SECRETS | wrong)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__cause__ is None or "hunter2" not in str(caught.value.__cause__)
+
+
+# --- callers --------------------------------------------------------------------------------
+
+ENTRA = LOCAL | {
+    "OMS_API_AUTH": "entra",
+    "OMS_API_ISSUER": "https://login.example/tenant/",
+    "OMS_API_AUDIENCE": "api://oms",
+    "OMS_API_ROLE": "DocumentRequests.Submit",
+    "OMS_API_CALLERS": '{"arcade": ["ARCADE", "ARCADE2"], "auditor": ["*"]}',
+}
+
+
+def test_callers_and_their_issuer(load: Any) -> None:
+    settings = load(ENTRA)
+    # To the letter: tokens name it so.
+    assert settings.api_issuer == "https://login.example/tenant/"
+    assert settings.api_callers == {"arcade": ("ARCADE", "ARCADE2"), "auditor": ("*",)}
+    assert settings.caller_rate_limit == "600/minute"
+
+
+@pytest.mark.parametrize(
+    ("auth", "needed"),
+    [
+        ("entra", ["ISSUER", "AUDIENCE", "ROLE", "CALLERS"]),
+        ("platform", ["ROLE", "CALLERS"]),
+        ("none", []),
+    ],
+)
+def test_each_way_to_know_callers_needs_its_own(load: Any, auth: str, needed: list[str]) -> None:
+    environment = LOCAL | {"OMS_API_AUTH": auth}
+    for name in needed:
+        with pytest.raises(SettingsError, match=f"^OMS_API_{name}: required$"):
+            load(environment)
+        environment[f"OMS_API_{name}"] = ENTRA[f"OMS_API_{name}"]
+    assert load(environment).api_auth == auth
+
+
+def test_an_empty_list_of_callers_is_none(load: Any) -> None:
+    with pytest.raises(SettingsError, match=r"^OMS_API_CALLERS: required$"):
+        load(ENTRA | {"OMS_API_CALLERS": "{}"})
+
+
+def test_an_issuer_without_tls_is_for_local_alone(load: Any) -> None:
+    plain = ENTRA | {"OMS_API_ISSUER": "http://127.0.0.1:1"}
+    assert load(plain).api_issuer == "http://127.0.0.1:1"
+    with pytest.raises(SettingsError, match=r"^OMS_API_ISSUER: must be https"):
+        load(plain | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"})
+
+
+def test_without_authentication_the_one_caller_is_limited_only_on_request(load: Any) -> None:
+    assert load(LOCAL).caller_rate_limit is None
+    assert load(LOCAL | {"OMS_API_RATE_LIMIT": "9/second"}).caller_rate_limit == "9/second"
 
 
 # --- topics ---------------------------------------------------------------------------------

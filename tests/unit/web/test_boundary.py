@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import logging
+import re
 from typing import Any
 
 import azure.functions as func
@@ -151,7 +154,54 @@ def test_headers_of_every_answer(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
-    assert "access-control-allow-origin" not in headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    assert "strict-transport-security" not in headers
+
+
+def test_over_tls_browsers_are_told_to_stay_there(app: FastAPI) -> None:
+    headers = TestClient(app, base_url="https://oms.example").get("/nowhere").headers
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert invoke(app, "GET", "/nowhere").headers["strict-transport-security"]
+
+
+@pytest.mark.usefixtures("broken_intake")
+def test_a_fault_has_the_headers_too(client: TestClient, body: dict[str, Any]) -> None:
+    response = client.post(PATH, json=body)
+    assert response.status_code == 500
+    assert "content-security-policy" in response.headers
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_no_other_origin_is_let_in(client: TestClient, method: str) -> None:
+    asked = {
+        "Origin": "https://elsewhere.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    headers = client.request(method, PATH, headers=asked).headers
+    assert not [name for name in headers if name.startswith("access-control")]
+
+
+def test_the_page_of_the_description_may_run_what_it_is_made_of(client: TestClient) -> None:
+    response = client.get("/docs")
+    policy = dict(
+        part.split(" ", 1) for part in response.headers["content-security-policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    [inline] = re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    sources = policy["script-src"].split(" ")
+    assert f"'sha256-{digest}'" in sources
+    assert "'unsafe-inline'" not in sources
+    [script] = re.findall(r'<script src="([^"]+)"', response.text)
+    assert script.startswith(sources[0])
+    [style] = re.findall(r'<link type="text/css" rel="stylesheet" href="([^"]+)"', response.text)
+    assert style.startswith(policy["style-src"].split(" ")[0])
+    assert not re.findall(r'(?:href|src)="(?!https://cdn\.jsdelivr\.net/|data:)', response.text)
 
 
 @pytest.mark.parametrize("path", ["/health/live", PATH, "/nowhere", "/docs"])

@@ -44,7 +44,7 @@ def test_every_operation_is_described(described: dict[str, Any]) -> None:
         if path.startswith("/health"):
             assert operation["security"] == []
             continue
-        assert {"401", "403", "500", "503"} <= set(operation["responses"])
+        assert {"401", "403", "429", "500", "503"} <= set(operation["responses"])
         for status, response in operation["responses"].items():
             is_problem = "application/problem+json" in response["content"]
             assert is_problem == (int(status) >= 400)

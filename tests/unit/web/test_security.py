@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,11 @@ from fastapi.testclient import TestClient
 
 from shared.jobs.queries import Caller
 from shared.web.app import create_app
-from shared.web.security import NotAuthenticated, NotAuthorized
+from shared.web.bearer import BearerTokens
+from shared.web.platform import PlatformPrincipals
+from shared.web.security import AccessList, NotAuthenticated, NotAuthorized
 from shared.web.services import Services
+from shared.web.signing_keys import SigningKeys
 from tests.unit.web.checks import assert_problem
 from tests.unit.web.fakes import MemoryStore
 
@@ -54,6 +58,23 @@ def test_every_route_but_the_open_ones_is_guarded(
         assert response.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
     assert guarded == 7
     assert all("worker thread" in name for name in store.thread_names)
+
+
+def test_the_real_checks_refuse_an_anonymous_caller_everywhere(services: Services) -> None:
+    def fetch() -> NoReturn:
+        raise AssertionError("no key is looked for without a token")
+
+    callers = AccessList("role", {"anonymous": ["*"], "None": ["*"], "": ["*"]})
+    tokens = BearerTokens(
+        SigningKeys(fetch, wait_seconds=0), issuer="https://x", audience="x", callers=callers
+    )
+    for check in (tokens, PlatformPrincipals(callers)):
+        app = create_app(replace(services, authenticate=check))
+        client = TestClient(app)
+        for method, path in every_route(app):
+            if path not in OPEN:
+                response = client.request(method, path.replace("{requestId}", str(uuid4())))
+                assert_problem(response, 401, "NOT_AUTHENTICATED")
 
 
 def test_a_fault_of_the_authentication_lets_nobody_in(services: Services) -> None:

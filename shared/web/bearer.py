@@ -1,0 +1,78 @@
+"""Bearer tokens of Entra ID, or of any issuer that speaks OpenID Connect (`OMS_API_AUTH=entra`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jwt
+from starlette.datastructures import Headers
+
+from shared.jobs.queries import Caller
+from shared.web.security import AccessList, NotAuthenticated, only_header
+from shared.web.signing_keys import ALGORITHM, SigningKeys
+
+LEEWAY_SECONDS = 60
+"""How far the clocks of the issuer and of this machine may differ."""
+MAX_TOKEN_CHARACTERS = 16_384
+_CREDENTIALS = re.compile(
+    r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE
+)
+_IDENTITIES = ("azp", "appid", "oid")
+"""Claims that name the caller: its application (in tokens of version 2 and 1), else the object."""
+
+
+class BearerTokens:
+    """Checks a token's signature, issuer, audience, times and role."""
+
+    def __init__(
+        self, keys: SigningKeys, *, issuer: str, audience: str, callers: AccessList
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._callers = callers
+
+    def __call__(self, headers: Headers) -> Caller:
+        """Tell who calls.
+
+        Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable.
+        """
+        claims = self._verified(_token(headers))
+        roles = claims.get("roles")
+        # A text would hold every part of itself.
+        return self._callers.admit(_caller_id(claims), roles if isinstance(roles, list) else [])
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        try:
+            header = jwt.get_unverified_header(token)
+            # Also checked below; here so that no other token makes us look for a key.
+            if header.get("alg") != ALGORITHM:
+                raise NotAuthenticated("the token has another algorithm")
+            key_id = header.get("kid")
+            if not key_id:
+                raise NotAuthenticated("the token names no key")
+            return jwt.decode(
+                token,
+                self._keys.get(key_id),
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except (jwt.PyJWTError, RecursionError) as error:
+            raise NotAuthenticated(type(error).__name__) from None
+
+
+def _token(headers: Headers) -> str:
+    credentials = only_header(headers, "authorization")
+    found = _CREDENTIALS.fullmatch(credentials)
+    if not found or len(found[1]) > MAX_TOKEN_CHARACTERS:
+        raise NotAuthenticated("no bearer token, or none of a usual form and size")
+    return found[1]
+
+
+def _caller_id(claims: dict[str, Any]) -> str | None:
+    named = (claims.get(name) for name in _IDENTITIES)
+    return next((value for value in named if isinstance(value, str) and value), None)
