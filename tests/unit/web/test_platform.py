@@ -68,6 +68,7 @@ def test_a_principal_that_may_call(
         [""],
         ["!"],
         [principal(*GOOD)[:-3]],
+        ["!" + principal(*GOOD)],
         ["é"],
         [base64.b64encode(b"\xff").decode()],
         [base64.b64encode(b"{").decode()],
