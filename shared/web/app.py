@@ -54,7 +54,6 @@ def create_app(services: Services) -> FastAPI:
     # The same for gateways that forward nothing but the prefix.
     app.include_router(health.router, prefix=PREFIX, include_in_schema=False)
     guard = [Depends(authenticated_call)]
-    # The order matters: `summary` would be read as a request's id by what comes after it.
     app.include_router(submissions.router, prefix=PREFIX, tags=["submission"], dependencies=guard)
     app.include_router(requests.router, prefix=PREFIX, tags=["requests"], dependencies=guard)
     return app

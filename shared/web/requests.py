@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import JSONResponse
 
 from shared.domain.resource import to_history_item, to_resource
@@ -18,7 +19,7 @@ from shared.web.answers import (
 )
 from shared.web.calls import AuthenticatedCall, Call
 from shared.web.cursors import write_cursor
-from shared.web.openapi import answer, query_parameters
+from shared.web.openapi import answer, links_to, query_parameters
 from shared.web.problem_answers import (
     DATABASE_OUT_AT_READ,
     DATABASE_OUT_AT_WRITE,
@@ -31,6 +32,17 @@ from shared.web.problem_answers import (
 )
 from shared.web.queries import ListQuery, SummaryQuery, read_query
 
+
+class _RequestIdConvertor(StringConvertor):
+    """What may stand for an id in a path: not the names of other resources beside it.
+
+    Else `GET …/batch` would be an invalid id, and an allowed method.
+    """
+
+    regex = "(?!(?:batch|summary)$)[^/]+"
+
+
+register_url_convertor("request_id", _RequestIdConvertor())
 router = APIRouter()
 
 RequestId = Annotated[UUID, Path(alias="requestId", description="Given at receipt.")]
@@ -70,7 +82,7 @@ async def summarise_document_requests(call: AuthenticatedCall) -> Response:
 
 
 @router.get(
-    "/document-requests/{requestId}",
+    "/document-requests/{requestId:request_id}",
     operation_id="getDocumentRequest",
     summary="Read a request",
     description="The request as it is now. What it has no value for is left out.",
@@ -85,7 +97,7 @@ async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -
 
 
 @router.get(
-    "/document-requests/{requestId}/history",
+    "/document-requests/{requestId:request_id}/history",
     operation_id="getDocumentRequestHistory",
     summary="Read every change of a request's status",
     description="From receipt on, with when and by whom.",
@@ -100,12 +112,13 @@ async def get_document_request_history(call: AuthenticatedCall, request_id: Requ
 
 
 @router.post(
-    "/document-requests/{requestId}/cancel",
+    "/document-requests/{requestId:request_id}/cancel",
     operation_id="cancelDocumentRequest",
     summary="Cancel a request that is still RECEIVED",
     description="It ends as FAILED with the category CANCELLED, and its status event follows.",
     responses={
-        200: answer(DocumentRequestAnswer, "It is cancelled."),
+        200: links_to("getDocumentRequest", "getDocumentRequestHistory")
+        | answer(DocumentRequestAnswer, "It is cancelled."),
         **problems(
             UNKNOWN_REQUEST, NOT_CANCELLABLE, INVALID_ID, DATABASE_OUT_AT_WRITE, NO_REFERENCE_DATA
         ),

@@ -220,6 +220,9 @@ def test_head(client: TestClient, path: str) -> None:
         ("HEAD", f"{PATH}/1/cancel", "POST"),
         ("DELETE", f"{PATH}/1", "GET, HEAD"),
         ("GET", f"{PATH}/1/cancel", "POST"),
+        ("GET", f"{PATH}/batch", "POST"),
+        ("OPTIONS", f"{PATH}/batch", "POST"),
+        ("POST", f"{PATH}/summary", "GET, HEAD"),
         ("POST", "/openapi.json", "GET, HEAD"),
     ],
 )
