@@ -31,6 +31,12 @@ def answer(model: type[BaseModel], description: str, *headers: str) -> dict[str,
     return {"model": model, "description": description, **describe_headers(*headers)}
 
 
+def links_to(*operations: str) -> dict[str, Any]:
+    """Say which operations take the `requestId` of an answer."""
+    parameters = {"requestId": "$response.body#/requestId"}
+    return {"links": {name: {"operationId": name, "parameters": parameters} for name in operations}}
+
+
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """Describe a body that the route reads by itself."""
     schema = {"$ref": _REF.format(model=model.__name__)}

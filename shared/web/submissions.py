@@ -23,7 +23,7 @@ from shared.web.bodies import (
 )
 from shared.web.body_reading import read_json_body
 from shared.web.calls import AuthenticatedCall, Call
-from shared.web.openapi import answer, json_body
+from shared.web.openapi import answer, json_body, links_to
 from shared.web.problem_answers import (
     BATCH_TOO_LARGE,
     BODY_TOO_LARGE,
@@ -49,6 +49,8 @@ from shared.web.problems import (
 
 router = APIRouter()
 
+_NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocumentRequest")
+
 
 @router.post(
     "/document-requests",
@@ -58,10 +60,9 @@ router = APIRouter()
     "first one and `Idempotent-Replayed: true`.",
     status_code=202,
     responses={
-        200: answer(
-            DocumentRequestAnswer, "It was stored before.", "Idempotent-Replayed", "Location"
-        ),
-        202: answer(DocumentRequestAnswer, "It is stored.", "Location"),
+        200: _NEXT
+        | answer(DocumentRequestAnswer, "It was stored before.", "Idempotent-Replayed", "Location"),
+        202: _NEXT | answer(DocumentRequestAnswer, "It is stored.", "Location"),
         **problems(
             MALFORMED,
             FORBIDDEN_SYSTEM,
