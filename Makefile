@@ -49,6 +49,11 @@ test: $(VENV)/.installed ## all tests: of the functions first, then the others
 coverage: $(VENV)/.installed ## lines and branches that the tests (but the functions') reach
 	@$(RUN) pytest -n $(WORKERS) --cov $(ARGS)
 
+# The short round of it is one of the tests.
+.PHONY: fuzz
+fuzz: $(VENV)/.installed ## attack the API with 5,000 calls and more, made from its description
+	@$(RUN) tests.fuzz $(ARGS)
+
 .PHONY: sabotage
 sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fail (2 minutes)
 	@$(RUN) tests.sabotage $(ARGS)
