@@ -1,0 +1,1 @@
+"""Our clients against the simulators, which check credentials."""
