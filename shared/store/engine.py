@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from typing import Any
 
@@ -24,7 +25,10 @@ def create_engine(url: str) -> Engine:
 
     SQLite: write-ahead log, every commit synced, foreign keys on, and writers that wait for
     their turn at BEGIN instead of failing in the middle. SQL Server: see `sql_server`.
+
+    Neither errors nor logs show the values of a statement: they are personal data.
     """
+    logging.getLogger("sqlalchemy.engine.Engine").addFilter(_holds_no_row)
     try:
         engine = _create(url)
         engine.dialect.create_connect_args(engine.url)
@@ -33,6 +37,11 @@ def create_engine(url: str) -> Engine:
     except ImportError as error:
         raise SettingsError(f"OMS_DATABASE_URL: the driver cannot be loaded ({error})") from None
     return engine
+
+
+def _holds_no_row(record: logging.LogRecord) -> bool:
+    """Drop what the engine logs at DEBUG: every row that it reads."""
+    return record.levelno > logging.DEBUG
 
 
 def _create(url: str) -> Engine:
@@ -44,6 +53,7 @@ def _create(url: str) -> Engine:
             url,
             pool_size=10,
             max_overflow=10,
+            hide_parameters=True,
             connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)

@@ -25,6 +25,7 @@ def create_sql_server_engine(address: URL) -> Engine:
         max_overflow=10,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,
         # A connection keeps the level that it was given last.
         isolation_level="READ COMMITTED",
         connect_args={"timeout": LOGIN_TIMEOUT_SECONDS},

@@ -58,6 +58,14 @@ def test_secrets_are_not_in_the_complaint(environment: Environment) -> None:
     assert "very-secret" not in complaint_of(run(environment, "process"))
 
 
+def test_the_password_of_a_database_that_is_out_is_not_told(environment: Environment) -> None:
+    address = "127.0.0.1:1/oms?driver=ODBC+Driver+18+for+SQL+Server"
+    environment["OMS_DATABASE_URL"] = f"mssql+pyodbc://oms:very-secret@{address}"
+    complaint = complaint_of(run(environment, "migrate"))
+    assert complaint.startswith("OMS_DATABASE_URL: ")
+    assert "very-secret" not in complaint
+
+
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
 def test_a_port_that_is_none_is_a_usage_error(environment: Environment, port: str) -> None:
     finished = run(environment, "serve", f"--port={port}")
