@@ -89,6 +89,18 @@ check: $(VENV)/.installed ## format, lint, types, import rules
 	@echo '== types';  $(RUN) mypy
 	@echo '== import rules'; $(BIN)/lint-imports --no-logo
 
+# Apart from check: it asks pypi.org, which a machine may not reach.
+.PHONY: audit
+audit: $(VENV)/.installed ## look up whether the locked versions have known vulnerabilities
+	@if $(BIN)/uv tool run 'pip-audit>=2.9,<3' --strict --progress-spinner off --disable-pip --no-deps \
+		--requirement constraints.txt >$(VENV)/audit.log 2>&1; then \
+		tail -n 1 $(VENV)/audit.log; \
+	elif grep -qE 'could not be audited|Connection|Failed to (fetch|resolve)' $(VENV)/audit.log; then \
+		echo 'Nothing was audited: pypi.org, which knows the vulnerabilities, does not answer here.' >&2; exit 2; \
+	else \
+		cat $(VENV)/audit.log >&2; exit 1; \
+	fi
+
 .PHONY: format
 format: $(VENV)/.installed ## format, and repair what the linter can
 	@$(BIN)/ruff check --fix-only

@@ -97,7 +97,7 @@ def attack(examples: int, seed: int | None, report: Path | None = None) -> tuple
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--examples", type=int, default=300, help="most cases per operation")
+    parser.add_argument("--examples", type=int, default=400, help="most cases per operation")
     parser.add_argument("--seed", type=int, help="repeat a run; without it every run differs")
     options = parser.parse_args()
     code, tally = attack(options.examples, options.seed)
