@@ -97,3 +97,7 @@ def test_work_whose_connection_broke_is_run_again(engine: Engine, pyodbc: FakePy
         return len(runs)
 
     assert SqlStore(engine, pause=lambda _: None).write(work) == 2
+
+
+def test_errors_show_no_values(engine: Engine) -> None:
+    assert engine.hide_parameters
