@@ -12,7 +12,14 @@ from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
 import pydantic_settings
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingsError
@@ -240,6 +247,11 @@ class Settings(DatabaseSettings):
     )
     eventhub_connection_string: SecretStr | None = Field(
         None, description="Connection string of the Event Hubs namespace; required for sas."
+    )
+    events_ca_file: FilePath | None = Field(
+        None,
+        description="PEM file of the authorities that the broker's certificate is checked against "
+        "instead of the system's: for a company's TLS gateway.",
     )
     events_timeout_seconds: Seconds = Field(
         30, description="How long the broker may take to acknowledge an event."

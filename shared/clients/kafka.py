@@ -9,7 +9,7 @@ from uuid import UUID
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from shared.clients.kafka_config import producer_config
+from shared.clients.kafka_config import NoToken, producer_config
 from shared.domain.events import CONTENT_TYPE
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
@@ -78,6 +78,8 @@ class KafkaPublisher:
             producer = self._producer or self._new_producer()
         except KafkaException as error:
             self._remember(error.args[0])
+        except NoToken as error:
+            self._last_error = str(error)
         else:
             for event in events:
                 self._enqueue(producer, event, results, give_up_at)
@@ -90,7 +92,12 @@ class KafkaPublisher:
                 self._producer = None
 
     def _new_producer(self) -> Producer:
-        self._producer = Producer(producer_config(self._settings) | {"error_cb": self._remember})
+        config = producer_config(self._settings) | {"error_cb": self._remember}
+        if "oauth_cb" in config:
+            # Without a token `Producer` would block for ten seconds, and hide why. The credential
+            # keeps this one for the producer.
+            config["oauth_cb"]("")
+        self._producer = Producer(config)
         return self._producer
 
     def _enqueue(
@@ -144,7 +151,9 @@ class KafkaPublisher:
         return PublishFailure(f"{reason}{cause}", is_final=False)
 
     def _remember(self, error: KafkaError) -> None:
-        self._last_error = error.str()
+        # "1/1 brokers are down" follows every other error, and says less.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last_error is None:
+            self._last_error = error.str()
 
 
 def _is_final(failure: PublishFailure | None) -> bool:

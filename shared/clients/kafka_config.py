@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
+from shared.errors import OmsError
 from shared.settings import KafkaSecurity, Settings
 
 logger = logging.getLogger(__name__)
@@ -44,28 +46,38 @@ def producer_config(settings: Settings) -> dict[str, Any]:
 def _security(settings: Settings) -> dict[str, Any]:
     if settings.kafka_security is KafkaSecurity.PLAINTEXT:
         return {"security.protocol": "PLAINTEXT"}
+    # librdkafka checks certificate and host name; there is no setting that turns it off.
+    config: dict[str, Any] = {"security.protocol": "SASL_SSL"}
+    if settings.events_ca_file:
+        config["ssl.ca.location"] = str(settings.events_ca_file)
     if settings.kafka_security is KafkaSecurity.SAS:
         secret = settings.eventhub_connection_string
-        return {
-            "security.protocol": "SASL_SSL",
+        return config | {
             "sasl.mechanisms": "PLAIN",
             "sasl.username": "$ConnectionString",
             "sasl.password": secret.get_secret_value() if secret else "",
         }
-    return {
-        "security.protocol": "SASL_SSL",
+    return config | {
         "sasl.mechanisms": "OAUTHBEARER",
         "oauth_cb": entra_token(settings.kafka_bootstrap_servers),
     }
 
 
+class NoToken(OmsError):
+    """Entra ID gave no token; the text says what kind of failure it was."""
+
+
 def entra_token(bootstrap_servers: str) -> Callable[[str], tuple[str, float]]:
-    """Return what gives librdkafka a token of the managed identity (AZURE_CLIENT_ID)."""
+    """Return what gives librdkafka a token of the managed identity (AZURE_CLIENT_ID).
+
+    It raises NoToken. The credential keeps a token until five minutes before its end.
+    """
     # Here, because they cost a cold start 270 ms that only this kind of security needs.
     from azure.core.exceptions import AzureError  # noqa: PLC0415
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415
 
-    credential = DefaultAzureCredential()
+    # By itself it would try for minutes; an event's time is shorter, and the next run tries again.
+    credential = DefaultAzureCredential(retry_total=1, connection_timeout=3, read_timeout=5)
     host = bootstrap_servers.partition(",")[0].rpartition(":")[0]
 
     def token(_config: str) -> tuple[str, float]:
@@ -73,9 +85,14 @@ def entra_token(bootstrap_servers: str) -> Callable[[str], tuple[str, float]]:
         try:
             access = credential.get_token(f"https://{host}/.default")
         except AzureError as error:
-            # librdkafka tells nobody why it got none.
-            logger.error("no token for Event Hubs", extra={"reason": type(error).__name__})  # noqa: TRY400
-            raise
+            # In the background librdkafka tells nobody why it got none. The message itself may
+            # quote what the identity service was asked and what it answered.
+            reason = type(error).__name__
+            logger.error("no token for Event Hubs", extra={"reason": reason})  # noqa: TRY400
+            raise NoToken(f"no token from Entra ID: {reason}") from None
+        if access.expires_on <= time.time():
+            # librdkafka would wait ten seconds for a better one, and hide why.
+            raise NoToken("the token from Entra ID has ended already; is the clock right?")
         return access.token, float(access.expires_on)
 
     return token

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from local.broker import MockBroker
 from shared.clients import kafka
 from shared.clients.kafka import KafkaPublisher
-from shared.clients.kafka_config import producer_config
+from shared.clients.kafka_config import NoToken, producer_config
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
 from tests.unit.clients.support import TRACEPARENT, make_settings, unused_port
@@ -358,13 +358,16 @@ class FakeCredential:
     scopes: list[str] = []  # noqa: RUF012
     error: Exception | None = None
 
+    def __init__(self, **limits: float) -> None:
+        pass
+
     def get_token(self, scope: str) -> Any:
         from azure.core.credentials import AccessToken
 
         if self.error:
             raise self.error
         self.scopes.append(scope)
-        return AccessToken("the token", int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()))
+        return AccessToken("the token", int(datetime(2100, 3, 1, tzinfo=UTC).timestamp()))
 
 
 @pytest.fixture
@@ -385,7 +388,7 @@ def test_entra(credential: type[FakeCredential]) -> None:
     assert config["sasl.mechanisms"] == "OAUTHBEARER"
     token, expires_in_seconds = config["oauth_cb"]("")
     assert token == "the token"
-    assert expires_in_seconds == datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    assert expires_in_seconds == datetime(2100, 3, 1, tzinfo=UTC).timestamp()
     assert isinstance(expires_in_seconds, float)
     assert credential.scopes == ["https://ns.servicebus.windows.net/.default"]
 
@@ -399,7 +402,7 @@ def test_entra_without_a_token_says_so(
 
     monkeypatch.setattr(credential, "error", ClientAuthenticationError("private"))
     config = producer_config(make_settings(kafka_security="entra"))
-    with pytest.raises(ClientAuthenticationError):
+    with pytest.raises(NoToken, match="Entra ID: ClientAuthenticationError"):
         config["oauth_cb"]("")
     assert caplog.messages == ["no token for Event Hubs"]
     assert "private" not in caplog.text
