@@ -205,9 +205,8 @@ def after_lookup(lookup: Lookup, batch: Batch, guarantees: Guarantees, now: date
 
 def is_visible_by_now(batch: Batch, guarantees: Guarantees, now: datetime) -> bool:
     """Tell whether everything that was sent must have become visible."""
-    # The latest of them: a send that a person ordered comes after the doubt that it was ordered in.
-    sends = (batch.created_at, batch.last_send_at, batch.unknown_since)
-    return now >= max(sent_at for sent_at in sends if sent_at) + guarantees.visibility
+    sent_at = batch.unknown_since or batch.last_send_at or batch.created_at
+    return now >= sent_at + guarantees.visibility
 
 
 def with_patience(decision: Decision, attempts: int, guarantees: Guarantees) -> Decision:

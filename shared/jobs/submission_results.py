@@ -99,7 +99,7 @@ class SubmissionResults:
             case Resend() as decision:
                 return self._resend(parcel, decision)
             case Hold(reason):
-                return self._held(parcel, reason)
+                return self._held(self._in_doubt(outcome), reason)
             case Wait() | Doubt() as decision:
                 return self._later(outcome, decision)
             case decision:
@@ -156,6 +156,13 @@ class SubmissionResults:
         if self._known_times is None:
             self._known_times = self.store.read(lambda tx: tx.generation_times.all())
         return self._known_times
+
+    def _in_doubt(self, outcome: Outcome) -> Parcel:
+        """Note that nobody can tell what became of a send, if this is about one."""
+        parcel = outcome.parcel
+        if not outcome.was_sent:
+            return parcel
+        return replace(parcel, batch=replace(parcel.batch, unknown_since=self.leases.clock()))
 
     def _held(self, parcel: Parcel, reason: str) -> _Change:
         now = self.leases.clock()

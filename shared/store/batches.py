@@ -145,6 +145,7 @@ class BatchesTable:
         values = {
             "hold_reason": reason,
             "due_at": look_again_at,
+            "unknown_since": batch.unknown_since,
             **(_report_values(report) if report else {}),
         }
         return self._close(batch, batch.state, BatchState.HELD, now, values)
