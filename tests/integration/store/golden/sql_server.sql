@@ -218,7 +218,7 @@ WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.le
 -- batch: HELD
 UPDATE batches
 SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=NULL,
-    lease_owner=NULL, hold_reason=:hold_reason
+    lease_owner=NULL, unknown_since=NULL, hold_reason=:hold_reason
 WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
     :lease_owner_1;
 
