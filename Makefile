@@ -20,6 +20,8 @@ BIN  := $(VENV)/bin
 # The folders import each other from the root of the repository.
 RUN  := $(BIN)/python -m
 
+AMQP_SERVER := tests/integration/events/requirements.txt
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -40,9 +42,17 @@ run: $(VENV)/.installed ## the same stack, left running
 
 # With ARGS it is a round of somebody's choice, which the functions' run would only hold up.
 .PHONY: test
-test: $(VENV)/.installed ## all tests: of the functions first, then the others
+test: $(VENV)/.installed amqp-server ## all tests: of the functions first, then the others
 	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
 	@$(RUN) pytest -n $(WORKERS) $(ARGS)
+
+# Apart from .venv's other packages: it is compiled, and nothing but one file of tests needs it.
+.PHONY: amqp-server
+amqp-server: $(VENV)/.installed
+	@[ $(VENV)/.amqp-server -nt $(AMQP_SERVER) ] || { $(BIN)/python -m pip install --disable-pip-version-check \
+		--no-input -r $(AMQP_SERVER) -c constraints.txt >$(VENV)/amqp-server.log 2>&1 && touch $(VENV)/.amqp-server; } || \
+	{ echo 'python-qpid-proton cannot be built here (a C compiler and the headers of Python are needed):' \
+		'AMQP is not tested.' >&2; [ -z "$${CI:-}" ]; }
 
 # Not part of test: on Python 3.11 the measuring takes as long as the tests.
 .PHONY: coverage
