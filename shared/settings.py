@@ -28,6 +28,8 @@ LOCAL = "local"
 TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 EVERY_SOURCE_SYSTEM = "*"
 DEFAULT_DATABASE_URL = "sqlite:///oms.db"
+_URLS = ("reference_data_base_url", "thunderhead_base_url", "thunderhead_token_url", "api_issuer")
+"""What is called by these carries credentials or personal data, or is what we trust."""
 
 
 class ThunderheadAuth(StrEnum):
@@ -311,8 +313,11 @@ class Settings(DatabaseSettings):
             raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
         if not self.is_local and self.api_auth is ApiAuth.NONE:
             raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
-        if not self.is_local and (self.api_issuer or "https:").startswith("http:"):
-            raise SettingsError("OMS_API_ISSUER: must be https outside OMS_ENVIRONMENT=local")
+        for name in _URLS:
+            if not self.is_local and (getattr(self, name) or "").lower().startswith("http:"):
+                raise SettingsError(
+                    f"{_variable(name)}: must be https outside OMS_ENVIRONMENT=local"
+                )
         return self
 
     @model_validator(mode="after")

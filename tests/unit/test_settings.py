@@ -347,6 +347,19 @@ def test_amqp_takes_keys_and_the_managed_identity(
     assert settings.events_transport == transport
 
 
+URLS = ["OMS_REFERENCE_DATA_BASE_URL", "OMS_THUNDERHEAD_BASE_URL", "OMS_THUNDERHEAD_TOKEN_URL"]
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_an_address_without_tls_is_for_local_alone(load: Any, name: str) -> None:
+    plain = {name: "HTTP://peer.example/hunter2"}
+    load(OAUTH2 | plain)
+    with pytest.raises(
+        SettingsError, match=rf"\A{name}: must be https outside OMS_ENVIRONMENT=local\Z"
+    ):
+        load(OAUTH2 | ENTRA | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"} | plain)
+
+
 def test_the_database_is_required_outside_local(load: Any) -> None:
     with pytest.raises(SettingsError, match=r"^OMS_DATABASE_URL: required$"):
         load({"OMS_ENVIRONMENT": "prod"}, DatabaseSettings)
