@@ -65,7 +65,7 @@ fuzz: $(VENV)/.installed ## attack the API with 5,000 calls and more, made from 
 	@$(RUN) tests.fuzz $(ARGS)
 
 .PHONY: sabotage
-sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fail (2 minutes)
+sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fail (3 minutes)
 	@$(RUN) tests.sabotage $(ARGS)
 
 .PHONY: chaos
