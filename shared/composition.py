@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
-from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
 from shared.domain.polling import PollingBounds
@@ -33,7 +32,7 @@ from shared.jobs.queries import Queries
 from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.submissions import Submissions
-from shared.settings import Settings
+from shared.settings import EventsTransport, Settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
 
@@ -76,12 +75,23 @@ def open_store(database_url: str) -> SqlStore:
 
 
 def default_clients(settings: Settings, clock: Clock) -> Clients:
-    """Return clients that speak HTTP and Kafka; they connect at their first use."""
+    """Return clients of the other systems; they connect at their first use."""
     return Clients(
         ReferenceDataClient(settings, clock),
         ThunderheadClient(settings, clock),
-        KafkaPublisher(settings),
+        _publisher(settings),
     )
+
+
+def _publisher(settings: Settings) -> Publisher:
+    # A cold start pays for the library of its own transport alone.
+    if settings.events_transport is EventsTransport.KAFKA:
+        from shared.clients.kafka import KafkaPublisher  # noqa: PLC0415
+
+        return KafkaPublisher(settings)
+    from shared.clients.amqp import AmqpPublisher  # noqa: PLC0415
+
+    return AmqpPublisher(settings)
 
 
 def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None = None) -> System:

@@ -28,6 +28,8 @@ LOCAL = "local"
 TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 EVERY_SOURCE_SYSTEM = "*"
 DEFAULT_DATABASE_URL = "sqlite:///oms.db"
+_URLS = ("reference_data_base_url", "thunderhead_base_url", "thunderhead_token_url", "api_issuer")
+"""What is called by these carries credentials or personal data, or is what we trust."""
 
 
 class ThunderheadAuth(StrEnum):
@@ -51,10 +53,12 @@ class EventsTransport(StrEnum):
     """How events reach Event Hubs."""
 
     KAFKA = "kafka"
+    AMQP = "amqp"
+    AMQP_WEBSOCKET = "amqp-websocket"
 
 
 class KafkaSecurity(StrEnum):
-    """How the Kafka client authenticates with the broker."""
+    """How we authenticate with the broker, over either protocol."""
 
     PLAINTEXT = "plaintext"
     SAS = "sas"
@@ -225,7 +229,9 @@ class Settings(DatabaseSettings):
         description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
     events_transport: EventsTransport = Field(
-        EventsTransport.KAFKA, description="How events reach Event Hubs."
+        EventsTransport.KAFKA,
+        description="How events reach Event Hubs: `kafka` (port 9093), `amqp` (5671) or "
+        "`amqp-websocket` (443).",
     )
     events_topic: str = Field(
         "oms-document-status",
@@ -238,7 +244,8 @@ class Settings(DatabaseSettings):
     )
     kafka_bootstrap_servers: str = Field(
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
-        description="`<namespace>.servicebus.windows.net:9093`, or host:port of a Kafka broker.",
+        description="`<namespace>.servicebus.windows.net:9093`, or host:port of a Kafka broker. "
+        "Names the namespace for AMQP too, which has ports of its own in place of 9093.",
     )
     kafka_security: KafkaSecurity = Field(
         KafkaSecurity.ENTRA,
@@ -246,7 +253,9 @@ class Settings(DatabaseSettings):
         "(only in `local`).",
     )
     eventhub_connection_string: SecretStr | None = Field(
-        None, description="Connection string of the Event Hubs namespace; required for sas."
+        None,
+        description="Connection string of the Event Hubs namespace, with a shared access key; "
+        "required for sas.",
     )
     events_ca_file: FilePath | None = Field(
         None,
@@ -304,8 +313,35 @@ class Settings(DatabaseSettings):
             raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
         if not self.is_local and self.api_auth is ApiAuth.NONE:
             raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
-        if not self.is_local and (self.api_issuer or "https:").startswith("http:"):
-            raise SettingsError("OMS_API_ISSUER: must be https outside OMS_ENVIRONMENT=local")
+        for name in _URLS:
+            if not self.is_local and (getattr(self, name) or "").lower().startswith("http:"):
+                raise SettingsError(
+                    f"{_variable(name)}: must be https outside OMS_ENVIRONMENT=local"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_speak_amqp(self) -> Self:
+        if self.events_transport is EventsTransport.KAFKA:
+            return self
+        if self.kafka_security is KafkaSecurity.PLAINTEXT:
+            raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for Kafka, AMQP is TLS")
+        if "," in self.kafka_bootstrap_servers:
+            raise SettingsError("OMS_KAFKA_BOOTSTRAP_SERVERS: must be a single one for AMQP")
+        secret = self.eventhub_connection_string
+        if self.kafka_security is KafkaSecurity.SAS and secret:
+            parts = connection_string_parts(secret.get_secret_value())
+            if not parts.get("sharedaccesskeyname") or not parts.get("sharedaccesskey"):
+                raise SettingsError(
+                    "OMS_EVENTHUB_CONNECTION_STRING: needs SharedAccessKeyName and SharedAccessKey"
+                )
+            # Tokens are made for the namespace that we connect to.
+            host = re.escape(self.kafka_bootstrap_servers.rpartition(":")[0])
+            if not re.fullmatch(rf"(?i)sb://{host}(:\d+)?/?", parts.get("endpoint", "")):
+                raise SettingsError(
+                    "OMS_EVENTHUB_CONNECTION_STRING: its Endpoint must be the host of "
+                    "OMS_KAFKA_BOOTSTRAP_SERVERS"
+                )
         return self
 
     @model_validator(mode="after")
@@ -376,6 +412,12 @@ def load_settings(kind: type[SettingsType]) -> SettingsType:
         field = re.search(r'field "(\w+)"', str(error))
         name = _variable(field[1]) if field else "OMS_*"
         raise SettingsError(f"{name}: must be JSON") from None
+
+
+def connection_string_parts(connection_string: str) -> dict[str, str]:
+    """Return the parts of a connection string by their names in lower case."""
+    parts = (part.partition("=") for part in connection_string.split(";"))
+    return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 
 
 def _variable(field: str) -> str:
