@@ -237,6 +237,25 @@ class Settings(DatabaseSettings):
         {},
         description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
+    statistics_seconds: Seconds = Field(
+        300, description="How often the monitoring job brings the console's statistics up to date."
+    )
+    alert_waiting_seconds: Seconds = Field(
+        1800,
+        description="How long a request may be RECEIVED or PROCESSING before the console warns. "
+        "(SUBMITTED: OMS_BATCH_DEADLINE_SECONDS.)",
+    )
+    alert_held_seconds: Seconds = Field(
+        3600, description="How long a request may be HELD before the console warns."
+    )
+    alert_unpublished_seconds: Seconds = Field(
+        900, description="How long an event may wait to be published before the console warns."
+    )
+    alert_job_seconds: Seconds = Field(
+        900,
+        description="How long after the end of a job's last run the console warns that the job "
+        "may be dead; longer than a run may take.",
+    )
     events_transport: EventsTransport = Field(
         EventsTransport.KAFKA, description="How events reach Event Hubs."
     )

@@ -90,7 +90,7 @@ MATCHING: dict[str, Any] = {
         RequestFilter(document_type="POLICY"),
         RequestFilter(document_name="POSHOOFF"),
         RequestFilter(request_correlation_id="THIS"),
-        RequestFilter(status=RequestStatus.FAILED),
+        RequestFilter(statuses=(RequestStatus.FAILED,)),
         RequestFilter(received_from=after(START, 60)),
         RequestFilter(received_from=after(START, 59), received_to=after(START, 61)),
         RequestFilter(updated_from=after(START, 100)),

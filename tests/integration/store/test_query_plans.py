@@ -90,16 +90,16 @@ USES: dict[str, tuple[Use, str]] = {
         "ix_document_requests_source_system_received_at_request_id",
     ),
     "page of FAILED": (
-        lambda tx: tx.requests.page(RequestFilter(status=RequestStatus.FAILED), 50, POSITION),
+        lambda tx: tx.requests.page(RequestFilter(statuses=(RequestStatus.FAILED,)), 50, POSITION),
         "ix_document_requests_failed",
     ),
     "page of HELD": (
-        lambda tx: tx.requests.page(RequestFilter(status=RequestStatus.HELD), 50, POSITION),
+        lambda tx: tx.requests.page(RequestFilter(statuses=(RequestStatus.HELD,)), 50, POSITION),
         "ix_document_requests_held",
     ),
     "page by source system and status": (
         lambda tx: tx.requests.page(
-            RequestFilter(source_system="ARCADE", status=RequestStatus.RECEIVED), 50, POSITION
+            RequestFilter(source_system="ARCADE", statuses=(RequestStatus.RECEIVED,)), 50, POSITION
         ),
         "ix_document_requests_source_system_status_received_at_request_id",
     ),
