@@ -84,6 +84,15 @@ def console(system: System) -> ConsoleApp:
             identify=identify,
             tokens=Tokens(only_https=not settings.is_local),
             clock=system.clock,
+            overviews=system.overviews,
+            queries=system.queries,
+            request_pages=system.request_pages,
+            batch_pages=system.batch_pages,
+            operations=system.operations,
+            held=system.held,
+            submissions=system.submissions,
+            bulk=system.bulk,
+            audit=system.audit,
             trace_url=settings.console_trace_url,
         )
     )

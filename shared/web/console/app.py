@@ -9,7 +9,10 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from shared.web.boundary import Boundary
+from shared.web.console import batch_actions, bulk_actions, pauses_page, request_actions
 from shared.web.console.assets import show_asset
+from shared.web.console.audit_page import show_audit
+from shared.web.console.batches_page import show_batch, show_batches
 from shared.web.console.errors import (
     HANDLED,
     ErrorPage,
@@ -17,7 +20,12 @@ from shared.web.console.errors import (
     leave_to_the_boundary,
     unexpected,
 )
+from shared.web.console.explorer import export_requests, show_requests
+from shared.web.console.overview_page import show_overview
+from shared.web.console.people import Role
+from shared.web.console.request_page import show_payload, show_request
 from shared.web.console.services import Console
+from shared.web.console.visits import action, page
 
 PREFIX = "/console"
 
@@ -35,7 +43,7 @@ def create_console(console: Console) -> ConsoleApp:
     app = ConsoleApp(
         routes=[
             Route(PREFIX, _to_overview, methods=["GET"]),
-            Mount(PREFIX, routes=[*OPEN_ROUTES]),
+            Mount(PREFIX, routes=[*OPEN_ROUTES, *guarded_routes()]),
         ],
         exception_handlers={
             **dict.fromkeys(HANDLED, answer_error),
@@ -45,6 +53,24 @@ def create_console(console: Console) -> ConsoleApp:
     app.router.redirect_slashes = False
     app.state.console = console
     return app
+
+
+def guarded_routes() -> list[Route]:
+    """Return the routes of pages and actions, for people who have signed in."""
+    return [
+        page("/", show_overview),
+        page("/requests", show_requests),
+        page("/requests.csv", export_requests),
+        page("/requests/{request_id:uuid}", show_request),
+        action("/requests/{request_id:uuid}/payload", show_payload, Role.PAYLOAD_VIEWER),
+        *request_actions.routes(),
+        page("/batches", show_batches),
+        page("/batches/{batch_id:uuid}", show_batch),
+        *batch_actions.routes(),
+        *bulk_actions.routes(),
+        *pauses_page.routes(),
+        page("/audit", show_audit),
+    ]
 
 
 async def _to_overview(_request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from shared.domain.tracing import trace_id_of
-from shared.errors import DatabaseUnavailable, RequestNotFound
+from shared.errors import ActionRefused, DatabaseUnavailable, RequestNotFound
 from shared.web.console.forgery import Forged
 from shared.web.console.pages import render
 from shared.web.console.people import MissingRole, NotLocal
@@ -147,6 +147,12 @@ _PAGES: Mapping[type[Exception], Callable[[Any], ErrorPage]] = {
         "No request has this id.",
         "Search for it instead.",
         ("Requests", "/console/requests"),
+    ),
+    ActionRefused: lambda error: ErrorPage(
+        404 if error.code == "NO_SUCH_BATCH" else 409,
+        "This is not possible",
+        str(error),
+        _UNCHANGED,
     ),
     DatabaseUnavailable: lambda _: ErrorPage(
         503,

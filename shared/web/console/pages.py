@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from shared.domain.tracing import trace_id_of
 from shared.web.console import wording
 from shared.web.console.assets import asset_url
+from shared.web.console.concerns import SYSTEMS
 from shared.web.console.headers import PAGE_HEADERS
 
 FOLDER = Path(__file__).parent / "templates"
@@ -38,6 +39,7 @@ def _environment() -> Environment:
     )
     environment.globals["asset_url"] = asset_url
     environment.globals["navigation"] = NAVIGATION
+    environment.globals["system_names"] = SYSTEMS
     environment.filters |= wording.FILTERS
     return environment
 

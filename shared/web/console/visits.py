@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,9 @@ def page(path: str, show: Show, *needs: Role) -> Route:
     return Route(path, _guarded(show, needs), methods=["GET"])
 
 
-def action(path: str, act: Show) -> Route:
-    """Make the route of an action: operators alone, by POST, from a form of this console."""
-    return Route(path, _guarded(act, (Role.OPERATOR,)), methods=["POST"])
+def action(path: str, act: Show, role: Role = Role.OPERATOR) -> Route:
+    """Make the route of an action: for a role, by POST, from a form of this console."""
+    return Route(path, _guarded(act, (role,)), methods=["POST"])
 
 
 def _guarded(show: Show, needs: tuple[Role, ...]) -> Callable[[Request], Any]:
@@ -77,8 +77,3 @@ def _guarded(show: Show, needs: tuple[Role, ...]) -> Callable[[Request], Any]:
         return response
 
     return answer
-
-
-def path_values(visit: Visit) -> Mapping[str, Any]:
-    """Return the converted parts of the path."""
-    return visit.request.path_params

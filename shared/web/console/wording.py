@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.domain.timing import rfc3339
+from shared.jobs.console_models import Count
+from shared.jobs.runs import COUNTERS
 
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -44,11 +46,44 @@ def short(value: Any) -> str:
     return str(value)[:8]
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {
+def count(value: Count) -> str:
+    """Write a count that may have been limited: `10 000+`."""
+    return number(value.number) + ("+" if value.is_more else "")
+
+
+def chart_time(moment: datetime, form: str) -> str:
+    """Write a time below a chart, in UTC: `14:00` or `3 Mar`."""
+    return moment.astimezone(UTC).strftime("%H:%M" if form == "short" else "%-d %b")
+
+
+def field_time(moment: datetime) -> str:
+    """Write a time as a field for times has it, in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+def did(summary: Mapping[str, Any]) -> str:
+    """Write what a run did: `claimed 14, submitted 13`."""
+    done = [f"{summary[name]} {name}" for name in COUNTERS if summary.get(name)]
+    return ", ".join(done) or "nothing to do"
+
+
+def size(data: str | bytes) -> str:
+    """Write the size of a text: `2.1 kB`."""
+    count = len(data.encode() if isinstance(data, str) else data)
+    return f"{count} bytes" if count < 1000 else f"{count / 1000:.1f} kB"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "as_moment": datetime.fromisoformat,
+    "chart_time": chart_time,
+    "count": count,
+    "did": did,
     "duration": duration,
+    "field_time": field_time,
     "number": number,
     "plural": plural,
     "rfc3339": rfc3339,
     "short": short,
+    "size": size,
     "utc": utc,
 }
