@@ -116,8 +116,8 @@ def _jobs(overview: Overview) -> Iterator[Concern]:
                 f"The {job.job} job {_silence(job, overview)}",
                 job.last_run.finished_at if job.last_run else None,
                 effects[job.job],
-                "Look at its timer in the Functions app. Started by hand, `python -m shared "
-                f"{_COMMANDS[job.job]}` does the same work, also beside a run that hangs.",
+                "Look at its timer in the Functions app. Started by hand, “python -m shared "
+                f"{_COMMANDS[job.job]}” does the same work, also beside a run that hangs.",
             )
 
 

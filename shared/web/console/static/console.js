@@ -7,15 +7,17 @@
 
   const forms = {
     long: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
+    time: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
     short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }),
     day: new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" }),
   };
 
   // Times in the reader's zone; the title keeps UTC.
   function localise(root) {
-    for (const time of root.querySelectorAll("time[data-form]")) {
-      time.textContent = forms[time.dataset.form].format(new Date(time.dateTime));
-      time.removeAttribute("data-form");
+    for (const shown of root.querySelectorAll("[data-form]")) {
+      const moment = new Date(shown.dateTime ?? shown.dataset.moment);
+      shown.textContent = forms[shown.dataset.form].format(moment);
+      shown.removeAttribute("data-form");
     }
   }
 
