@@ -210,7 +210,7 @@ class Overviews:
                 end=end,
                 step=step,
                 buckets=buckets,
-                total=_sum(bucket.tally for bucket in buckets),
+                total=_sum([bucket.tally for bucket in buckets]),
                 by_source_system={name: _tally(by_system[name]) for name in sorted(by_system)},
                 failures=tx.statistics.failures(start, end, systems, MOST_REASONS),
                 counted_until=mark.counted_until if mark else None,
@@ -264,8 +264,7 @@ def _tally(counts: Mapping[Outcome, int]) -> Tally:
     )
 
 
-def _sum(tallies: Collection[Tally] | Sequence[Tally]) -> Tally:
-    some = list(tallies)
+def _sum(some: Sequence[Tally]) -> Tally:
     return Tally(
         sum(one.accepted for one in some),
         sum(one.completed for one in some),
