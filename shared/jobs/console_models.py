@@ -119,6 +119,20 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAsideEvent:
+    """An event that the broker refused, with the request that it tells of."""
+
+    request_id: UUID
+    source_system: str
+    request_correlation_id: str
+    generation: int
+    topic: str
+    created_at: datetime
+    reason: str | None
+    """Why the broker refused it."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRecord:
     """A batch with what Thunderhead last said of it."""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from shared.domain.models import DocumentRequest, HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
-from shared.jobs.console_models import Count, Position
+from shared.jobs.console_models import Count, Position, SetAsideEvent
 from shared.jobs.request_storage import RequestFilter
 from shared.jobs.storage import Store
 
@@ -101,6 +101,11 @@ class Queries:
             position = page.next_position
             if position is None:
                 return
+
+    def events_set_aside(self, limit: int, caller: Caller) -> Sequence[SetAsideEvent]:
+        """Return the caller's events that the broker refused, oldest first."""
+        systems = caller.source_systems
+        return self._store.read(lambda tx: tx.outbox.refused(systems, limit))
 
     def summary(self, where: RequestFilter, caller: Caller) -> Mapping[RequestStatus, int]:
         """Count the caller's requests by status; statuses without any count 0."""

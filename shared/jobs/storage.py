@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -27,6 +27,7 @@ from shared.jobs.console_models import (
     OutboxDepth,
     Position,
     RecordedMessage,
+    SetAsideEvent,
     StoredEvent,
 )
 from shared.jobs.console_storage import OperatorActions, Statistics
@@ -206,6 +207,11 @@ class Outbox(Protocol):
 
     def of(self, request_id: UUID) -> Sequence[StoredEvent]:
         """Return a request's events, oldest generation first."""
+
+    def refused(
+        self, source_systems: Collection[str] | None, limit: int
+    ) -> Sequence[SetAsideEvent]:
+        """Return events that were set aside, oldest first; of some source systems, or (None) all."""
 
     def depth(self, limit: int) -> OutboxDepth:
         """Count the events that were not published yet, each kind up to a limit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select, update
 
 from shared.domain.models import OutboxEvent
-from shared.jobs.console_models import Count, EventState, OutboxDepth, StoredEvent
+from shared.jobs.console_models import (
+    Count,
+    EventState,
+    OutboxDepth,
+    SetAsideEvent,
+    StoredEvent,
+)
 from shared.store.statements import chunks, claim, count_up_to, insert_rows, setting
-from shared.store.tables import outbox
+from shared.store.tables import document_requests, outbox
 
 o = outbox.c
 
@@ -130,6 +136,30 @@ class OutboxTable:
             for row in rows
         ]
         return sorted(events, key=lambda event: event.generation)
+
+    def refused(
+        self, source_systems: Collection[str] | None, limit: int
+    ) -> Sequence[SetAsideEvent]:
+        """Return events that were set aside, oldest first; of some source systems, or (None) all."""
+        r = document_requests.c
+        statement = (
+            select(
+                o.request_id,
+                r.source_system,
+                r.request_correlation_id,
+                o.generation,
+                o.topic,
+                o.created_at,
+                o.last_error,
+            )
+            .join_from(outbox, document_requests, r.request_id == o.request_id)
+            .where(*_unpublished(EventState.SET_ASIDE))
+            .order_by(o.created_at)
+            .limit(limit)
+        )
+        if source_systems is not None:
+            statement = statement.where(r.source_system.in_(source_systems))
+        return [SetAsideEvent(*row) for row in self._connection.execute(statement)]
 
     def depth(self, limit: int) -> OutboxDepth:
         """Count the events that were not published yet, each kind up to a limit."""

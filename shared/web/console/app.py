@@ -20,6 +20,7 @@ from shared.web.console.errors import (
     leave_to_the_boundary,
     unexpected,
 )
+from shared.web.console.events_page import show_events
 from shared.web.console.explorer import export_requests, show_requests
 from shared.web.console.overview_page import show_overview
 from shared.web.console.people import Role
@@ -69,6 +70,7 @@ def guarded_routes() -> list[Route]:
         *batch_actions.routes(),
         *bulk_actions.routes(),
         *pauses_page.routes(),
+        page("/events", show_events),
         page("/audit", show_audit),
     ]
 

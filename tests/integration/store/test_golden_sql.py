@@ -112,6 +112,7 @@ HOT: dict[str, Callable[[Any], object]] = {
         SUBMITTED, None
     ),
     "console: events on their way": lambda tx: tx.outbox.depth(1000),
+    "console: events set aside": lambda tx: tx.outbox.refused(None, 200),
     "console: batches": lambda tx: tx.batches.page(
         BatchFilter(state=BatchState.HELD), 50, (START, BATCH.batch_id)
     ),

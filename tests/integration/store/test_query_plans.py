@@ -161,6 +161,7 @@ USES: dict[str, tuple[Use, str]] = {
         "ix_document_requests_source_system_status_received_at_request_id",
     ),
     "outbox depth": (lambda tx: tx.outbox.depth(1000), "COVERING INDEX ix_outbox_unpublished"),
+    "events set aside": (lambda tx: tx.outbox.refused(None, 200), "ix_outbox_unpublished"),
     "events of a request": (lambda tx: tx.outbox.of(uuid4()), "ix_outbox_request_id"),
     "batches": (
         lambda tx: tx.batches.page(BatchFilter(), 50, POSITION),

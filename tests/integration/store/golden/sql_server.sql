@@ -403,6 +403,14 @@ FROM (SELECT TOP 1001 outbox.created_at AS created_at
 FROM outbox
 WHERE outbox.state = :state_1 AND outbox.state != 'PUBLISHED') AS anon_1;
 
+-- console: events set aside
+SELECT TOP 200 outbox.request_id, document_requests.source_system,
+    document_requests.request_correlation_id, outbox.generation, outbox.topic, outbox.created_at,
+    outbox.last_error
+FROM outbox JOIN document_requests ON document_requests.request_id = outbox.request_id
+WHERE outbox.state = :state_1 AND outbox.state != 'PUBLISHED'
+ORDER BY outbox.created_at;
+
 -- console: batches
 SELECT TOP 50 batches.batch_id, batches.state, batches.version, batches.batch_name,
     batches.batch_config_id, batches.project_id, batches.transaction_data_type, batches.properties,

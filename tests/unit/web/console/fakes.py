@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ from shared.jobs.console_models import (
     OperatorAction,
     OutboxDepth,
     RecordedMessage,
+    SetAsideEvent,
     StoredEvent,
     Tally,
     TargetKind,
@@ -277,6 +279,11 @@ class FakeUseCases:
     def export(self, where: Any, caller: Any) -> Iterator[DocumentRequest]:
         yield from self._requests().requests
 
+    def events_set_aside(self, limit: int, caller: Any) -> list[SetAsideEvent]:
+        return [
+            SetAsideEvent(FAILED, self.text, self.text, 1, "oms-document-status", NOW, self.text)
+        ]
+
     def readiness(self) -> Readiness:
         return Readiness([], self.pauses())
 
@@ -322,7 +329,8 @@ class FakeUseCases:
 
     def content(self, request_id: UUID, caller: Any, reason: str) -> str:
         self._order("content", request_id, caller, reason)
-        return '{"Document": {"total": 12.50, "note": "%s"}}' % _json(self.text)
+        note = json.dumps(self.text, ensure_ascii=False)
+        return f'{{"Document": {{"total": 12.50, "note": {note}}}}}'
 
     def transaction_data(self, request_id: UUID, caller: Any, reason: str) -> TransactionData:
         self._order("transaction_data", request_id, caller, reason)
@@ -404,9 +412,3 @@ class _Both:
     def __getattr__(self, name: str) -> Any:
         of = self._page if hasattr(self._page, name) else self._page.request
         return getattr(of, name)
-
-
-def _json(text: str) -> str:
-    import json
-
-    return json.dumps(text, ensure_ascii=False)[1:-1]
