@@ -211,7 +211,7 @@ class Outbox(Protocol):
     def refused(
         self, source_systems: Collection[str] | None, limit: int
     ) -> Sequence[SetAsideEvent]:
-        """Return events that were set aside, oldest first; of some source systems, or (None) all."""
+        """Return events that were set aside, oldest first; None stands for every source system."""
 
     def depth(self, limit: int) -> OutboxDepth:
         """Count the events that were not published yet, each kind up to a limit."""

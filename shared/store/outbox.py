@@ -140,7 +140,7 @@ class OutboxTable:
     def refused(
         self, source_systems: Collection[str] | None, limit: int
     ) -> Sequence[SetAsideEvent]:
-        """Return events that were set aside, oldest first; of some source systems, or (None) all."""
+        """Return events that were set aside, oldest first; None stands for every source system."""
         r = document_requests.c
         statement = (
             select(
