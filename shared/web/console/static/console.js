@@ -8,6 +8,9 @@
   const forms = {
     long: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" }),
     time: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
+    brief: new Intl.DateTimeFormat(undefined, {
+      month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit",
+    }),
     short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }),
     day: new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" }),
   };
