@@ -17,6 +17,7 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
+    false,
     func,
     literal_column,
     or_,
@@ -220,7 +221,9 @@ def _conditions(
     if where.request_ids:
         conditions.append(r.request_id.in_(where.request_ids))
     if where.batch_ids:
-        conditions.append(r.batch_id.in_(_carriers(connection, where.batch_ids)))
+        carriers = _carriers(connection, where.batch_ids)
+        # Nothing is in an empty list, but SQLite would look at every row for it.
+        conditions.append(r.batch_id.in_(carriers) if carriers else false())
     category = where.failure_category.value if where.failure_category else None
     equals: tuple[tuple[Column[Any], Any], ...] = (
         (r.source_system, where.source_system),

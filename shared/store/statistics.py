@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.domain.statuses import FailureCategory
 from shared.jobs.console_models import FailureTally, HourCount, Outcome, StatisticsMark
-from shared.jobs.statistics import HOUR, hour_of
+from shared.jobs.statistics import CLOSED_AFTER, HOUR, hour_of
 from shared.store.statements import insert_rows, setting
 from shared.store.tables import (
     document_requests,
@@ -54,7 +54,8 @@ class StatisticsTables:
     def begin(self, now: datetime) -> StatisticsMark | None:
         """Set the mark before the first request ever; None if somebody else has."""
         first = self._connection.scalar(select(func.min(r.received_at)))
-        mark = StatisticsMark(hour_of(first or now), None, 1)
+        # An older request may be committed still.
+        mark = StatisticsMark(hour_of((first or now) - CLOSED_AFTER), None, 1)
         try:
             with self._connection.begin_nested():
                 self._connection.execute(

@@ -215,7 +215,7 @@ SORTED: dict[str, tuple[Use, str]] = {
         "ix_document_requests_batch_id_status (batch_id=?)",
     ),
     "page of a batch of Thunderhead": (
-        lambda tx: tx.requests.page(RequestFilter(batch_ids=("76647",)), 50, POSITION),
+        lambda tx: tx.requests.page(RequestFilter(batch_ids=("7", str(uuid4()))), 50, POSITION),
         "ix_document_requests_batch_id_status (batch_id=?)",
     ),
     "page of a correlation id": (
