@@ -72,6 +72,10 @@ sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fa
 chaos: $(VENV)/.installed ## everything at once, killed and cut off at random, then judged (3 minutes)
 	@$(RUN) tests.chaos $(ARGS)
 
+.PHONY: bench-console
+bench-console: $(VENV)/.installed ## what the console asks of a database with a million requests
+	@$(RUN) benchmarks.console $(ARGS)
+
 # Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
 .PHONY: test-functions
 test-functions: $(VENV)/.installed ## the functions in the Functions worker's own runtime

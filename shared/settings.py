@@ -49,6 +49,13 @@ class ApiAuth(StrEnum):
     NONE = "none"
 
 
+class ConsoleAuth(StrEnum):
+    """How operators sign in to the console."""
+
+    PLATFORM = "platform"
+    NONE = "none"
+
+
 class EventsTransport(StrEnum):
     """How events reach Event Hubs."""
 
@@ -81,6 +88,12 @@ def _exact_http_url(value: str) -> str:
 
 def _http_url(value: str) -> str:
     return _exact_http_url(value).rstrip("/")
+
+
+def _trace_url(value: str) -> str:
+    if not re.match(r"https?://[^\s/]", value) or value.count("{traceId}") != 1:
+        raise ValueError("must be an http or https URL with {traceId} in it")
+    return value
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -228,6 +241,25 @@ class Settings(DatabaseSettings):
         {},
         description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
+    statistics_seconds: Seconds = Field(
+        300, description="How often the monitoring job brings the console's statistics up to date."
+    )
+    alert_waiting_seconds: Seconds = Field(
+        1800,
+        description="How long a request may be RECEIVED or PROCESSING before the console warns. "
+        "(SUBMITTED: OMS_BATCH_DEADLINE_SECONDS.)",
+    )
+    alert_held_seconds: Seconds = Field(
+        3600, description="How long a request may be HELD before the console warns."
+    )
+    alert_unpublished_seconds: Seconds = Field(
+        900, description="How long an event may wait to be published before the console warns."
+    )
+    alert_job_seconds: Seconds = Field(
+        900,
+        description="How long after the end of a job's last run the console warns that the job "
+        "may be dead; longer than a run may take.",
+    )
     events_transport: EventsTransport = Field(
         EventsTransport.KAFKA,
         description="How events reach Event Hubs: `kafka` (port 9093), `amqp` (5671) or "
@@ -293,6 +325,18 @@ class Settings(DatabaseSettings):
         "With OMS_API_AUTH=none, where all callers are one, only if it is set.",
     )
 
+    console_auth: ConsoleAuth | None = Field(
+        None,
+        description="How operators sign in to the console: `platform` (App Service "
+        "authentication in front) or `none` (only in `local`: whoever reaches it is an operator "
+        "with every role). Without it `none` in `local`, else `platform`.",
+    )
+    console_trace_url: Annotated[str, AfterValidator(_trace_url)] | None = Field(
+        None,
+        description="Where the console links to for a request's trace, with `{traceId}` in it: "
+        "`https://traces.example/trace/{traceId}`.",
+    )
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         auth = self.thunderhead_auth
@@ -313,6 +357,8 @@ class Settings(DatabaseSettings):
             raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
         if not self.is_local and self.api_auth is ApiAuth.NONE:
             raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
+        if not self.is_local and self.console_auth is ConsoleAuth.NONE:
+            raise SettingsError("OMS_CONSOLE_AUTH: none is only for OMS_ENVIRONMENT=local")
         for name in _URLS:
             if not self.is_local and (getattr(self, name) or "").lower().startswith("http:"):
                 raise SettingsError(
@@ -368,6 +414,11 @@ class Settings(DatabaseSettings):
         return self
 
     @property
+    def console_sign_in(self) -> ConsoleAuth:
+        """How operators sign in, said or not."""
+        return self.console_auth or (ConsoleAuth.NONE if self.is_local else ConsoleAuth.PLATFORM)
+
+    @property
     def caller_rate_limit(self) -> str | None:
         """The limit of each caller's calls, if there is one."""
         is_limited = self.api_auth is not ApiAuth.NONE or "api_rate_limit" in self.model_fields_set
@@ -380,16 +431,21 @@ class Settings(DatabaseSettings):
         return self.events_topic
 
 
-def require_platform_authentication() -> None:
-    """Make sure that the platform authenticates callers. Raises SettingsError.
+def is_platform_authenticating() -> bool:
+    """Tell whether App Service authenticates callers.
 
     Where it does, it takes the header that names the caller out of every incoming call and
-    writes its own; elsewhere anybody could send one. Asked by the API alone: jobs and commands
-    with the same settings run outside App Service too.
+    writes its own; elsewhere anybody could send one. Asked by the API and the console alone:
+    jobs and commands with the same settings run outside App Service too.
     """
-    if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+    return os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+
+
+def require_platform_authentication(variable: str) -> None:
+    """Make sure that the platform authenticates, as a setting says. Raises SettingsError."""
+    if not is_platform_authenticating():
         raise SettingsError(
-            "WEBSITE_AUTH_ENABLED: must be true for OMS_API_AUTH=platform; App Service sets it "
+            f"WEBSITE_AUTH_ENABLED: must be true for {variable}=platform; App Service sets it "
             "where its authentication is on"
         )
 

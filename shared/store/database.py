@@ -21,10 +21,12 @@ from shared.store.engine import READ_ONLY
 from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
+from shared.store.operator_actions import OperatorActionsTable
 from shared.store.outbox import OutboxTable
 from shared.store.pauses import PausesTable
 from shared.store.requests import RequestsTable
 from shared.store.retention import RetentionTables
+from shared.store.statistics import StatisticsTables
 
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class SqlTransaction:
         self.outbox = OutboxTable(connection)
         self.pauses = PausesTable(connection)
         self.job_runs = JobRunsTable(connection)
+        self.operator_actions = OperatorActionsTable(connection)
+        self.statistics = StatisticsTables(connection)
 
 
 class SqlStore:
