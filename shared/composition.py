@@ -12,11 +12,13 @@ from uuid import uuid4
 from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
+from shared.clients.traced_publisher import TracedPublisher
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
 from shared.domain.submission import Guarantees
 from shared.domain.timing import Clock, utc_now
 from shared.jobs.assembling import Assembler
+from shared.jobs.census import Census
 from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.enriching import Enricher
 from shared.jobs.held import HeldBatches
@@ -80,7 +82,7 @@ def default_clients(settings: Settings, clock: Clock) -> Clients:
     return Clients(
         ReferenceDataClient(settings, clock),
         ThunderheadClient(settings, clock),
-        KafkaPublisher(settings),
+        TracedPublisher(KafkaPublisher(settings), "kafka"),
     )
 
 
@@ -138,6 +140,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         ),
         publishing=Publishing(store, clients.publisher, event_leases, runs, backoff),
         retention=Retention(store, _retention_periods(settings), runs, clock),
+        census=Census(store, clock),
         recorder=recorder,
         leases=leases,
         runs=runs,
