@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from shared import exporters
 from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
@@ -35,9 +36,10 @@ from shared.jobs.queries import Queries
 from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.submissions import Submissions
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
+from shared.telemetry import log_through_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,14 @@ class System:
 def open_store(database_url: str) -> SqlStore:
     """Return the store of a database; connects at its first use."""
     return SqlStore(create_engine(database_url))
+
+
+def compose_function() -> System:
+    """Read the settings and join all parts, in the Functions worker. Raises SettingsError."""
+    settings = load_settings(Settings)
+    log_through_worker(settings.environment)
+    exporters.start_in_worker(settings.telemetry, settings.environment)
+    return compose(settings)
 
 
 def default_clients(settings: Settings, clock: Clock) -> Clients:

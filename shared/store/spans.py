@@ -1,6 +1,6 @@
-"""A span for every statement that belongs to a recorded span: its kind and table, no values.
+"""A span for every statement on a table that belongs to a recorded span: no text, no values.
 
-A statement of its own, outside any run or call, makes no trace.
+A statement outside any run or call makes no trace of its own.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ def trace_statements(engine: Engine) -> None:
         common["db.namespace"] = url.database.rpartition("/")[2]
 
     def begin(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        if tracing.is_recording():
-            summary, operation, table = _summary(statement)
-            attributes = common | {"db.operation.name": operation, "db.query.summary": summary}
-            if table:
-                attributes["db.collection.name"] = table
-            connection.info[_KEY] = tracing.start(summary, SpanKind.CLIENT, attributes)
+        if tracing.is_recording() and (found := _operation_and_table(statement)):
+            operation, table = found
+            summary = f"{operation} {table}"
+            own = {
+                "db.operation.name": operation,
+                "db.collection.name": table,
+                "db.query.summary": summary,
+            }
+            connection.info[_KEY] = tracing.start(summary, SpanKind.CLIENT, common | own)
 
     def end(connection: Connection, *_: Any) -> None:
         if span := _taken(connection):
@@ -60,9 +63,7 @@ def _taken(connection: Connection) -> Span | None:
 
 
 @lru_cache(512)
-def _summary(statement: str) -> tuple[str, str, str | None]:
-    """Return what a statement does to which table: "UPDATE outbox", "UPDATE", "outbox"."""
-    operation = statement.split(None, 1)[0].upper()
+def _operation_and_table(statement: str) -> tuple[str, str] | None:
+    """Return what a statement does to which table; None for what begins transactions and such."""
     found = _TABLE.search(statement)
-    table = found[1] if found else None
-    return f"{operation} {table}" if table else operation, operation, table
+    return (statement.split(None, 1)[0].upper(), found[1]) if found else None

@@ -6,6 +6,7 @@ Pure ASGI: a BaseHTTPMiddleware would cost more than the rest of the framework t
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from contextlib import AbstractContextManager, nullcontext
 
@@ -98,9 +99,16 @@ def _note_answer(span: Span, method: str, scope: Scope, status: int) -> None:
     span.set_attribute("http.response.status_code", status)
     if status >= 500:
         tracing.mark_failed(span, str(status))
-    if route := getattr(scope.get("route"), "path", None):
+    if template := getattr(scope.get("route"), "path", None):
+        route = _whole(template, scope["path"])
         span.set_attribute("http.route", route)
         span.update_name(f"{method} {route}")
+
+
+def _whole(template: str, path: str) -> str:
+    """Return a route with the prefix under which it is included, and no types of parameters."""
+    prefix = "/".join(path.split("/")[: -template.count("/")])
+    return prefix + re.sub(r":\w+}", "}", template)
 
 
 def _report(error: Exception, scope: Scope, traceparent: str) -> None:

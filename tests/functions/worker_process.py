@@ -22,8 +22,16 @@ class _Summaries(logging.Handler):
         self.seen: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(record, "oms"):
-            self.seen.append(record.oms)
+        if summary := summary_in(record):
+            self.seen.append(summary)
+
+
+def summary_in(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the summary that the end of a run was logged with; empty for other records."""
+    if record.getMessage() != "job run finished":
+        return {}
+    fields = vars(record).items()
+    return {name.removeprefix("oms."): value for name, value in fields if name.startswith("oms.")}
 
 
 def main(name: str) -> None:
