@@ -14,7 +14,7 @@ from shared.settings import Telemetry, worker_exports
 from shared.telemetry import SERVICE
 
 Stop = Callable[[], None]
-"""Sends what is left; a process that ends without it may lose the last seconds."""
+"""Sends what is left. The end of the interpreter does it too, but not that by a signal."""
 
 
 def start(telemetry: Telemetry, environment: str) -> Stop:
@@ -93,10 +93,10 @@ def _export(environment: str, span_exporter: Any, metric_exporter: Any) -> Stop:
     resource = Resource.create(
         {"service.name": SERVICE, "deployment.environment.name": environment}
     )
-    spans = TracerProvider(resource=resource, shutdown_on_exit=False)
+    spans = TracerProvider(resource=resource)
     spans.add_span_processor(BatchSpanProcessor(span_exporter))
     reader = PeriodicExportingMetricReader(metric_exporter)
-    readings = MeterProvider([reader], resource, shutdown_on_exit=False)
+    readings = MeterProvider([reader], resource)
     trace.set_tracer_provider(spans)
     metrics.set_meter_provider(readings)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import requests
 
 from shared import measures
 from tests.integration.commands.processes import ROOT, Environment, run, serving, summary_of
-from tests.integration.commands.stack import StackStarter
+from tests.integration.commands.stack import Stack, StackStarter, stack_of
 from tests.integration.commands.test_commands import body
 from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
 from tests.integration.otlp import Link, Receiver, Span, receiving
@@ -48,15 +49,15 @@ class Flow:
         return sorted(found, key=lambda span: span.began)
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as started:
-        yield started
+@pytest.fixture(scope="module")
+def flow(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    """Let the request go its way once, for all tests."""
+    database = shutil.copy(migrated_file, tmp_path_factory.mktemp("telemetry") / "oms.db")
+    with stack_of(f"sqlite:///{database}") as stack, receiving() as receiver:
+        yield _followed(stack, receiver)
 
 
-@pytest.fixture
-def flow(start: StackStarter, receiver: Receiver) -> Flow:
-    stack = start()
+def _followed(stack: Stack, receiver: Receiver) -> Flow:
     environment = stack.environment(**receiver.environment())
     request = body(1)
     request["content"]["Document"]["Recipient"] = MARKER
@@ -89,7 +90,7 @@ def flow(start: StackStarter, receiver: Receiver) -> Flow:
     )
 
 
-def _has_ended(stack: Any, batch_id: str) -> bool:
+def _has_ended(stack: Stack, batch_id: str) -> bool:
     url = f"{stack.thunderhead.url}/thunderhead/v1/batches/{batch_id}"
     status: str = requests.get(url, timeout=5).json()["status"]
     return status in ("COMPLETED", "FINISHED")
@@ -222,25 +223,25 @@ def test_the_lines_of_a_run_name_its_trace(flow: Flow) -> None:
 
 
 def test_the_page_shows_this_trace(flow: Flow) -> None:
-    call, runs = flow.span("POST /api/v1/document-requests"), ("processing run", "monitoring run")
-    drawn = [
-        *_drawn(flow, call),
-        *(line for name in runs for line in _drawn(flow, flow.span(name))),
-    ]
+    names = ("POST /api/v1/document-requests", "processing run", "monitoring run")
+    drawn = "\n".join(line for name in names for line in _drawn(flow, flow.span(name)))
     [shown] = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert "\n".join(drawn) == shown.strip(), "\n" + "\n".join(drawn)
+    assert drawn == shown.strip(), f"\n{drawn}"
 
 
-def _drawn(flow: Flow, span: Span, indent: str = "") -> Iterator[str]:
-    """Draw a span and what is below it, a repeated statement or call once."""
-    run_link = f"  → {_names(flow, span.links)}" if span.links else ""
-    yield f"{span.name}  [{span.kind}]{run_link}"
-    children = _without_repetition(flow.children(span))
+def _drawn(flow: Flow, span: Span) -> Iterator[str]:
+    """Draw a span and what is below it; of a run, not its statements."""
+    links = f"  → {_names(flow, span.links)}" if span.links else ""
+    yield f"{span.name}  [{span.kind}]{links}"
+    below = flow.children(span)
+    if span.name.endswith(" run"):
+        below = [child for child in below if "db.system.name" not in child.attributes]
+    children = _without_repetition(below)
     for child in children:
         is_last = child is children[-1]
-        lines = list(_drawn(flow, child))
-        yield f"{'└─' if is_last else '├─'} {lines[0]}"
-        yield from (f"{'  ' if is_last else '│ '} {line}" for line in lines[1:])
+        first, *others = _drawn(flow, child)
+        yield f"{'└─' if is_last else '├─'} {first}"
+        yield from (f"{'  ' if is_last else '│ '} {line}" for line in others)
 
 
 def _without_repetition(spans: Sequence[Span]) -> list[Span]:
