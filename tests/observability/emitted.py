@@ -23,7 +23,7 @@ from shared.jobs.runs import JOBS, Run, Runs
 from shared.telemetry import EcsFormatter
 from tests.unit.domain.builders import NOON
 
-SHARED = Path(__file__).parents[2] / "shared"
+ROOT = Path(__file__).parents[2]
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 _MADE_AT_RUN_TIME = ("job run finished", "figures taken")
 """Lines whose fields are put together: they are emitted here, the others are read."""
@@ -32,7 +32,7 @@ _MADE_AT_RUN_TIME = ("job run finished", "figures taken")
 def written_lines() -> Mapping[str, frozenset[str]]:
     """Return the fields that each constant message is logged with, from the source."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for path in SHARED.rglob("*.py"):
+    for path in (*ROOT.glob("shared/**/*.py"), *ROOT.glob("*Timer/*.py"), *ROOT.glob("*Api/*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {
             node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
