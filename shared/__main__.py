@@ -82,7 +82,7 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = load_settings(Settings)
+    settings, stop_exporting = _started()
     is_loopback = _is_loopback(options.host)
     if settings.api_auth is ApiAuth.NONE and not is_loopback:
         raise SettingsError("OMS_API_AUTH: none serves only a loopback --host")
@@ -103,14 +103,19 @@ def _serve(options: argparse.Namespace) -> int:
     url = f"http://{options.host}:{options.port}"
     print(f"Document Request API on {url}/docs")
     print(f"Operator console on {url}/console/" if has_console else _NO_CONSOLE, flush=True)
-    uvicorn.run(
-        application,
-        host=options.host,
-        port=options.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    # The server ends in an orderly way at this signal, then sends it to us again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.run(
+            application,
+            host=options.host,
+            port=options.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    finally:
+        stop_exporting()
     return 0
 
 
@@ -124,7 +129,8 @@ def _can_sign_in(settings: Settings, is_loopback: bool) -> bool:
 def _run_job(options: argparse.Namespace) -> int:
     from shared.composition import compose
 
-    system = compose(load_settings(Settings))
+    settings, stop_exporting = _started()
+    system = compose(settings)
     _require_schema(system.store.is_migrated())
     signal.signal(signal.SIGTERM, lambda *_: system.runs.stop())
     run = (system.processing if options.job == "process" else system.monitoring).run
@@ -134,8 +140,18 @@ def _run_job(options: argparse.Namespace) -> int:
             summary = _until_idle(run, summary)
     finally:
         system.close()
+        stop_exporting()
     print(json.dumps(summary))
     return 0
+
+
+def _started() -> tuple[Settings, Callable[[], None]]:
+    """Read the settings and begin to export; returns what ends that. Raises SettingsError."""
+    from shared import exporters
+
+    settings = load_settings(Settings)
+    log_to(sys.stderr, settings.environment)
+    return settings, exporters.start(settings.telemetry, settings.environment)
 
 
 def _until_idle(run: Callable[[], dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:

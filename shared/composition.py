@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from shared import exporters
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
+from shared.clients.traced_publisher import TracedPublisher
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
 from shared.domain.statuses import RequestStatus
@@ -20,6 +22,7 @@ from shared.jobs.assembling import Assembler
 from shared.jobs.audit import Audit
 from shared.jobs.batch_pages import BatchPages
 from shared.jobs.bulk import BulkOperations
+from shared.jobs.census import Census
 from shared.jobs.console_models import AlertLimits
 from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.enriching import Enricher
@@ -40,9 +43,10 @@ from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.statistics import StatisticsUpdate
 from shared.jobs.submissions import Submissions
-from shared.settings import EventsTransport, Settings
+from shared.settings import EventsTransport, Settings, load_settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
+from shared.telemetry import log_through_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,14 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(create_engine(database_url))
 
 
+def compose_function() -> System:
+    """Read the settings and join all parts, in the Functions worker. Raises SettingsError."""
+    settings = load_settings(Settings)
+    log_through_worker(settings.environment)
+    exporters.start_in_worker(settings.telemetry, settings.environment)
+    return compose(settings)
+
+
 def default_clients(settings: Settings, clock: Clock) -> Clients:
     """Return clients of the other systems; they connect at their first use."""
     return Clients(
@@ -101,10 +113,10 @@ def _publisher(settings: Settings) -> Publisher:
     if settings.events_transport is EventsTransport.KAFKA:
         from shared.clients.kafka import KafkaPublisher  # noqa: PLC0415
 
-        return KafkaPublisher(settings)
+        return TracedPublisher(KafkaPublisher(settings), "kafka")
     from shared.clients.amqp import AmqpPublisher  # noqa: PLC0415
 
-    return AmqpPublisher(settings)
+    return TracedPublisher(AmqpPublisher(settings), "eventhubs")
 
 
 def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None = None) -> System:
@@ -164,6 +176,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         statistics=StatisticsUpdate(
             store, runs, clock, timedelta(seconds=settings.statistics_seconds)
         ),
+        census=Census(store, clock),
         recorder=recorder,
         leases=leases,
         runs=runs,

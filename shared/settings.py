@@ -72,6 +72,14 @@ class KafkaSecurity(StrEnum):
     ENTRA = "entra"
 
 
+class Telemetry(StrEnum):
+    """Where spans and metrics go."""
+
+    NONE = "none"
+    OTLP = "otlp"
+    AZURE_MONITOR = "azure-monitor"
+
+
 def _exact_http_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -336,6 +344,12 @@ class Settings(DatabaseSettings):
         description="Where the console links to for a request's trace, with `{traceId}` in it: "
         "`https://traces.example/trace/{traceId}`.",
     )
+    telemetry: Telemetry = Field(
+        Telemetry.NONE,
+        description="Where spans and metrics go: `none`, `otlp` (an OTLP receiver, by "
+        "`OTEL_EXPORTER_OTLP_…`) or `azure-monitor` (by `APPLICATIONINSIGHTS_CONNECTION_STRING`; "
+        "in the Functions worker, which exports by itself, see observability.md).",
+    )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -448,6 +462,27 @@ def require_platform_authentication(variable: str) -> None:
             f"WEBSITE_AUTH_ENABLED: must be true for {variable}=platform; App Service sets it "
             "where its authentication is on"
         )
+
+
+_TALKATIVE = frozenset({"fastapi", "httpx", "httpx2", "requests", "urllib", "urllib3"})
+"""Instrumentations that put whole URLs into spans: a query may name a person."""
+
+
+def worker_exports() -> bool:
+    """Tell whether the Functions worker exports telemetry by itself. Raises SettingsError.
+
+    It must leave out the instrumentations that double our spans, with the values of queries.
+    """
+    switch = os.environ.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "")
+    if switch.strip().lower() not in ("1", "true", "t", "yes", "y"):
+        return False
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")
+    if missing := sorted(_TALKATIVE - {name.strip() for name in disabled}):
+        raise SettingsError(
+            f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: must hold {', '.join(missing)}, whose spans "
+            "would show what callers ask for"
+        )
+    return True
 
 
 SettingsType = TypeVar("SettingsType", bound=DatabaseSettings)

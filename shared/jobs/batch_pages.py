@@ -117,7 +117,7 @@ class BatchPages:
 
         with refusals_recorded(self._store, order):
             self._store.write(work)
-        _logger.info("batch made due", extra={"batchId": str(batch_id)})
+        _logger.info("batch made due", extra={"oms.batchId": str(batch_id)})
 
 
 def _known(tx: Transaction, batch_id: UUID, caller: Caller) -> BatchRecord:

@@ -141,7 +141,10 @@ class Operations:
                 "EVENT_UNPUBLISHED",
                 "The event of its failure has not been published yet; try again after that.",
             )
-        _logger.info("request reprocessed", extra={"requestId": str(request_id)})
+        _logger.info(
+            "request reprocessed",
+            extra={"oms.requestId": str(request_id), "oms.sourceSystem": again.source_system},
+        )
         return again
 
     def publish_again(self, request_id: UUID, caller: Caller, reason: str) -> None:
@@ -154,11 +157,16 @@ class Operations:
             tx.operator_actions.add(order.done())
 
         with refusals_recorded(self._store, order):
-            Queries(self._store).get(request_id, caller)
+            request = Queries(self._store).get(request_id, caller)
             self._store.write(work)
         _logger.warning(
             "event queued again",
-            extra={"requestId": str(request_id), "actor": caller.name, "reason": reason},
+            extra={
+                "oms.requestId": str(request_id),
+                "oms.sourceSystem": request.source_system,
+                "user.name": caller.name,
+                "event.reason": reason,
+            },
         )
 
     def _order(self, action: ActionName, request_id: UUID, caller: Caller, reason: str) -> Order:
