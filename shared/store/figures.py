@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Connection, case, func, literal_column, select, text
 
 from shared.domain.figures import Figures, Waiting
 from shared.domain.statuses import RequestStatus
@@ -48,7 +48,15 @@ class FiguresTables:
                 ),
                 RequestStatus.HELD: self._waiting(r.updated_at, _is("HELD")),
             },
-            outbox=self._outbox(),
+            outbox={
+                PENDING: self._waiting(
+                    o.created_at, _state(o.state, PENDING), o.due_at.is_not(None)
+                ),
+                # The second condition is for the index.
+                SET_ASIDE: self._waiting(
+                    o.created_at, _state(o.state, SET_ASIDE), o.published_at.is_(None)
+                ),
+            },
             database_utilization=self._utilization(),
         )
 
@@ -56,15 +64,6 @@ class FiguresTables:
         statement = select(func.count(), func.min(since, type_=UtcTimestamp())).where(*where)
         row = self._connection.execute(statement).one()
         return Waiting(row[0], row[1])
-
-    def _outbox(self) -> dict[str, Waiting]:
-        statement = (
-            select(o.state, func.count(), func.min(o.created_at))
-            .where(o.published_at.is_(None))
-            .group_by(o.state)
-        )
-        found = {row[0]: Waiting(row[1], row[2]) for row in self._connection.execute(statement)}
-        return {state: found.get(state, Waiting(0, None)) for state in (PENDING, SET_ASIDE)}
 
     def _utilization(self) -> float | None:
         if self._connection.dialect.name != "mssql":
@@ -74,18 +73,18 @@ class FiguresTables:
 
 
 def _is(status: str) -> ColumnElement[bool]:
+    return _state(r.status, status)
+
+
+def _state(column: Column[Any], value: str) -> ColumnElement[bool]:
     # A literal: SQL Server never uses a filtered index for a parameter.
-    return r.status == literal_column(f"'{status}'")
+    return column == literal_column(f"'{value}'")
 
 
 def _in_batch(state: str, status: str) -> Sequence[ColumnElement[bool]]:
     """Find the requests of open batches by those: there is no index of all SUBMITTED ones."""
-    return (
-        b.state == literal_column(f"'{state}'"),
-        b.due_at.is_not(None),
-        r.batch_id == b.batch_id,
-        _is(status),
-    )
+    is_open = (_state(b.state, state), b.due_at.is_not(None))
+    return r.batch_id.in_(select(b.batch_id).where(*is_open)), _is(status)
 
 
 def _joined(one: Waiting, other: Waiting) -> Waiting:

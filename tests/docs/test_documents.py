@@ -10,7 +10,8 @@ from local import settings_table
 from shared.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("infra/*.md")])
+PLACES = ("*.md", "docs/**/*.md", "infra/*.md", "observability/*.md")
+DOCUMENTS = sorted(path for place in PLACES for path in ROOT.glob(place))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 

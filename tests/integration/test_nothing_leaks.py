@@ -7,18 +7,12 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 from aiohttp import web
 from fastapi.testclient import TestClient
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -27,7 +21,6 @@ from local.broker import MockBroker
 from local.problems import Handler
 from local.thunderhead import ThunderheadOptions, create_app
 from local.thunderhead.options import TOKEN_PATH
-from shared import measures, tracing
 from shared.asgi import api
 from shared.composition import System, compose
 from shared.settings import Settings
@@ -37,6 +30,8 @@ from shared.telemetry import log_to
 from tests.contracts.recording import Recording, recorded
 from tests.integration.clocks import TestClock
 from tests.integration.jobs.world import PATIENCE, POLICY_TOPIC, STEP_SECONDS, TOPIC, rows
+from tests.telemetry import Telemetry
+from tests.telemetry import recorded as recorded_telemetry
 
 SECRETS = {
     "reference_data_token": "leak-reference-token",
@@ -94,28 +89,7 @@ def log() -> Iterator[io.StringIO]:
 
 @pytest.fixture
 def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
-    """Every span and metric, as an exporter would get them."""
-    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("oms")
-    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("oms"))
-    monkeypatch.setattr(measures, "_instruments", measures.instruments(meter))
-    return Telemetry(exporter, reader)
-
-
-@dataclass
-class Telemetry:
-    exporter: InMemorySpanExporter
-    reader: InMemoryMetricReader
-
-    def spans(self) -> str:
-        return "\n".join(span.to_json() for span in self.exporter.get_finished_spans())
-
-    def metrics(self) -> str:
-        collected = self.reader.get_metrics_data()
-        assert collected is not None
-        return str(collected.to_json())
+    return recorded_telemetry(monkeypatch)
 
 
 class Flow:
@@ -253,7 +227,7 @@ def test_secrets_and_personal_data_stay_where_they_belong(
     written = log.getvalue()
     assert "urllib3.connectionpool" in written
     assert "sqlalchemy.engine" in written
-    spans, metrics = telemetry.spans(), telemetry.metrics()
+    spans, metrics = telemetry.all_of_spans(), telemetry.all_of_metrics()
     assert all(name in spans for name in ("POST /batches", "INSERT outbox", "send oms-"))
     assert "oms.request.transitions" in metrics
     for name, text in (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import DatabaseSettings, Settings, load_settings
+from shared.settings import DatabaseSettings, Settings, load_settings, worker_exports
 
 LOCAL = {
     "OMS_ENVIRONMENT": "local",
@@ -518,3 +518,30 @@ def test_retention_differs_by_source_system(load: Any) -> None:
 def test_a_wrong_retention_is_named(load: Any, name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{name}: .+$"):
         load(LOCAL | {name: value})
+
+
+# --- the Functions worker's own export ------------------------------------------------------------
+
+QUIET = "fastapi, httpx,httpx2,requests,urllib,urllib3"
+
+
+@pytest.mark.parametrize("value", [None, "", "false", "0"])
+def test_the_worker_does_not_export_unless_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", value)
+    assert not worker_exports()
+
+
+@pytest.mark.parametrize("value", ["true", "True", "1"])
+def test_the_worker_exports_without_instrumentations_that_show_queries(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", value)
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", QUIET)
+    assert worker_exports()
+    monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi,requests")
+    with pytest.raises(SettingsError, match="httpx, httpx2, urllib, urllib3"):
+        worker_exports()

@@ -57,6 +57,19 @@ def counted(system: System) -> Iterator[Work]:
         event.remove(engine, name, listener)
 
 
+def test_the_first_idle_run_of_a_process_asks_once_whether_a_census_is_due(world: World) -> None:
+    system = world.system()
+    world.submit_invoices(system, 3)
+    world.drain(system)
+    world.clock.advance(60)
+    other = world.system()
+    with counted(other) as work:
+        other.monitoring.run()
+    statements = [s for s in work.statements if not s.startswith(NOT_COUNTED)]
+    assert len(statements) == 6, statements
+    assert work.writing_commits == 1
+
+
 @pytest.mark.parametrize("job", ["processing", "monitoring"])
 def test_an_idle_run_takes_at_most_six_statements_one_commit_and_no_call(
     world: World, job: str

@@ -130,6 +130,7 @@ HOT: dict[str, Callable[[Any], object]] = {
     "heartbeat of a job": lambda tx: tx.job_runs.record(
         JobRun("processing", OWNER, START, START, {})
     ),
+    "census: what is open": lambda tx: tx.figures.take(),
 }
 
 

@@ -202,6 +202,10 @@ USES: dict[str, tuple[Use, str]] = {
         lambda tx: tx.history.of(uuid4()),
         "ix_status_history_request_id_history_id",
     ),
+    "census": (
+        lambda tx: tx.figures.take(),
+        "ix_document_requests_batch_id_status (batch_id=? AND status=?)",
+    ),
     "renew a claim": (lambda tx: tx.claimed.renew(uuid4(), [uuid4()], START), ""),
 }
 

@@ -31,6 +31,23 @@ def test_an_error_in_the_work_takes_everything_back(store: SqlStore) -> None:
     store_requests(store, [one])
 
 
+def test_what_waits_for_the_commit_waits_for_it(store: SqlStore) -> None:
+    done: list[str] = []
+
+    def fail(tx: SqlTransaction) -> None:
+        tx.after_commit(lambda: done.append("never"))
+        raise Boom
+
+    def work(tx: SqlTransaction) -> None:
+        tx.after_commit(lambda: done.append("committed"))
+        assert done == []
+
+    with pytest.raises(Boom):
+        store.write(fail)
+    store.write(work)
+    assert done == ["committed"]
+
+
 @pytest.mark.sqlite_only("a directory is no server")
 def test_a_directory_is_no_database(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}")

@@ -364,6 +364,22 @@ def test_an_outage_is_reported_once_and_so_is_its_end(caplog: pytest.LogCaptureF
     assert caplog.records[0].__dict__["event.reason"] == "Reference Data answered 503"
 
 
+def test_the_age_of_old_answers_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    with serving([Reply(200, []), *[Reply(503)] * 20]) as server:
+        reference_data = client(server.url, clock)
+        reference_data.codes("X", TODAY)
+        for _ in range(12):
+            clock.advance(61)
+            reference_data.codes("X", TODAY)
+    told = [
+        vars(record)["oms.staleSeconds"]
+        for record in caplog.records
+        if record.getMessage() == "old reference data is used"
+    ]
+    assert told == [305, 610]
+
+
 # --- threads and bounds ------------------------------------------------------------------
 
 

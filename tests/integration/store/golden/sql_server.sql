@@ -490,3 +490,35 @@ SAVE TRANSACTION sa_savepoint_1;
 INSERT INTO job_runs (job, run_id, started_at, finished_at, summary)
 VALUES (:job, :run_id, :started_at, :finished_at, :summary);
 RELEASE SAVEPOINT sa_savepoint_1;
+
+-- census: what is open
+SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
+    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
+FROM document_requests
+WHERE document_requests.status = 'RECEIVED' AND document_requests.due_at IS NOT NULL;
+SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
+    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
+FROM document_requests
+WHERE document_requests.status = 'PROCESSING' AND document_requests.due_at IS NOT NULL;
+SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
+    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
+FROM document_requests
+WHERE document_requests.batch_id IN (SELECT batches.batch_id
+FROM batches
+WHERE batches.state = 'SUBMITTING' AND batches.due_at IS NOT NULL) AND document_requests.status =
+    'PROCESSING';
+SELECT count(*) AS count_1, min(document_requests.submitted_at) AS min_1
+FROM document_requests
+WHERE document_requests.batch_id IN (SELECT batches.batch_id
+FROM batches
+WHERE batches.state = 'SUBMITTED' AND batches.due_at IS NOT NULL) AND document_requests.status =
+    'SUBMITTED';
+SELECT count(*) AS count_1, min(document_requests.updated_at) AS min_1
+FROM document_requests
+WHERE document_requests.status = 'HELD';
+SELECT count(*) AS count_1, min(outbox.created_at) AS min_1
+FROM outbox
+WHERE outbox.state = 'PENDING' AND outbox.due_at IS NOT NULL;
+SELECT count(*) AS count_1, min(outbox.created_at) AS min_1
+FROM outbox
+WHERE outbox.state = 'SET_ASIDE' AND outbox.published_at IS NULL;
