@@ -13,7 +13,7 @@ import sys
 from shared.composition import compose
 from tests.unit.clients.support import make_settings
 system = compose(make_settings(events_transport=sys.argv[1], kafka_security="entra"))
-print(type(system.clients.publisher).__name__, *sorted({LIBRARIES} & sys.modules.keys()))
+print(type(system.clients.publisher._publisher).__name__, *sorted({LIBRARIES} & sys.modules.keys()))
 """
 
 

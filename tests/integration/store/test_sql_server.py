@@ -193,6 +193,8 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.outbox.take_up_again(ids[2], LATER)
     tx.outbox.of(ids[0])
     tx.outbox.depth(5)
+    tx.outbox.refused(None, 5)
+    tx.outbox.refused({"ARCADE"}, 5)
     action = (ActionName.CANCEL, TargetKind.REQUEST, str(ids[0]))
     tx.operator_actions.add(OperatorAction(START, "a", *action, None))
     tx.operator_actions.page(ActionFilter("a", *action), 5, 9)
