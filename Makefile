@@ -159,7 +159,7 @@ $(VENV)-functions-%/.installed: requirements.txt constraints.txt tests/functions
 	{ $$install -r tests/functions/requirements.txt -c constraints.txt && \
 		if $(@D)/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
 			$$install --no-deps --ignore-requires-python \
-				"$$(grep -o '^azure-functions-runtime-v1==[0-9.]*' tests/functions/requirements.txt)"; \
+				"$$(grep -o '^azure-functions-runtime-v1==[0-9.]*' requirements.txt)"; \
 		fi; \
 	} >$(@D)/install.log 2>&1 || { \
 		grep -A 20 '^ERROR' $(@D)/install.log >&2 || tail -n 20 $(@D)/install.log >&2; exit 1; }

@@ -23,10 +23,16 @@ param databaseAdministratorName string
 
 @allowed(['Application', 'Group', 'User'])
 @description('Kind of that principal.')
-param databaseAdministratorType string
+param databaseAdministratorType string = 'Group'
 
 @description('One address that may reach database and vault from outside, where the network is not private. Empty: none.')
 param deployerIpAddress string = ''
+
+@description('Issuer of the pipeline\'s tokens, such as https://token.actions.githubusercontent.com: it may then log in as the migration identity. Empty: nobody does.')
+param pipelineIssuer string = ''
+
+@description('Subject of those tokens, such as repo:<owner>/<repository>:environment:<environment>.')
+param pipelineSubject string = ''
 
 @description('Base URL of the Reference Data API.')
 param referenceDataBaseUrl string
@@ -119,6 +125,8 @@ module identities 'modules/identities.bicep' = {
     tags: tags
     prefix: abbreviations.managedIdentity
     token: token
+    pipelineIssuer: pipelineIssuer
+    pipelineSubject: pipelineSubject
   }
 }
 
@@ -339,7 +347,7 @@ module alerts 'modules/alerts.bicep' = {
     tags: tags
     actionGroupName: '${abbreviations.actionGroup}${token}'
     emails: alertEmails
-    insightsId: observability.outputs.insightsId
+    workspaceId: observability.outputs.workspaceId
     databaseId: database.outputs.databaseId
     runbookBaseUrl: runbookBaseUrl
   }

@@ -10,6 +10,8 @@ param databaseAdministratorObjectId = readEnvironmentVariable('OMS_DATABASE_ADMI
 param databaseAdministratorName = readEnvironmentVariable('OMS_DATABASE_ADMIN_NAME')
 param databaseAdministratorType = readEnvironmentVariable('OMS_DATABASE_ADMIN_TYPE', 'Group')
 param deployerIpAddress = readEnvironmentVariable('OMS_DEPLOYER_IP', '')
+param pipelineIssuer = readEnvironmentVariable('OMS_PIPELINE_ISSUER', '')
+param pipelineSubject = readEnvironmentVariable('OMS_PIPELINE_SUBJECT', '')
 
 param referenceDataBaseUrl = readEnvironmentVariable('OMS_REFERENCE_DATA_BASE_URL')
 param thunderheadBaseUrl = readEnvironmentVariable('OMS_THUNDERHEAD_BASE_URL')

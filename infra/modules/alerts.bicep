@@ -7,7 +7,7 @@ param location string
 param tags object
 param actionGroupName string
 param emails array
-param insightsId string
+param workspaceId string
 param databaseId string
 param runbookBaseUrl string
 
@@ -113,7 +113,7 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for alert 
     description: 'What to do: ${runbookBaseUrl}/${alert.runbook}.md'
     severity: alert.severity
     enabled: true
-    scopes: [insightsId]
+    scopes: [workspaceId]
     evaluationFrequency: alert.every
     windowSize: alert.window
     autoMitigate: true

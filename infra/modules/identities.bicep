@@ -3,6 +3,9 @@ param location string
 param tags object
 param prefix string
 param token string
+@description('Who may log in as the migration identity: a pipeline, by its tokens. Empty: nobody.')
+param pipelineIssuer string
+param pipelineSubject string
 
 resource runtime 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
   name: '${prefix}oms-run-${token}'
@@ -14,6 +17,16 @@ resource migration 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31'
   name: '${prefix}oms-migrate-${token}'
   location: location
   tags: tags
+}
+
+resource pipeline 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = if (!empty(pipelineIssuer)) {
+  parent: migration
+  name: 'pipeline'
+  properties: {
+    issuer: pipelineIssuer
+    subject: pipelineSubject
+    audiences: ['api://AzureADTokenExchange']
+  }
 }
 
 output runtimeId string = runtime.id

@@ -51,6 +51,5 @@ resource publishesTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01'
 }
 
 output workspaceId string = workspace.id
-output insightsId string = insights.id
 // Not a secret where local authentication is off: an address, and ids.
 output connectionString string = insights.properties.ConnectionString
