@@ -111,7 +111,9 @@ def test_the_plan_is_flex_consumption_on_a_python_that_is_supported() -> None:
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert wanted == ">=3.11"
     requirements = (ROOT / "requirements.txt").read_text()
-    assert re.search(r'^azure-functions-runtime-v1==[\d.]+; python_version >= "3.13"$', requirements, re.M)
+    assert re.search(
+        r'^azure-functions-runtime-v1==[\d.]+; python_version >= "3.13"$', requirements, re.M
+    )
 
 
 @pytest.mark.parametrize("name", sorted(FORBIDDEN_ON_FLEX))
@@ -141,7 +143,9 @@ def test_the_service_of_azure_yaml_is_the_tagged_app() -> None:
 
 
 def test_a_job_of_the_scale_out_lasts_as_long_as_a_function() -> None:
-    hours, minutes, seconds = json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(":")
+    hours, minutes, seconds = json.loads((ROOT / "host.json").read_text())["functionTimeout"].split(
+        ":"
+    )
     limit = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
     configuration = resource("scaleOut", "jobs").properties["configuration"]
     assert configuration["replicaTimeout"] == limit.total_seconds()
@@ -181,5 +185,3 @@ def test_suppressions_say_why() -> None:
     for path in files():
         for line in re.findall(r"checkov:skip=(.*)", path.read_text()):
             assert re.fullmatch(r"CKV_AZURE_\d+: .{8,}", line), f"{path}: {line}"
-
-

@@ -62,11 +62,15 @@ def assigned() -> set[tuple[str, str, str]]:
     for path in files():
         for one in read(path).resources:
             if one.kind.startswith("Microsoft.Authorization/roleAssignments@"):
-                role = re.search(r"roles(?:\['([^']+)'\]|\.(\w+))", one.properties["roleDefinitionId"])
+                role = re.search(
+                    r"roles(?:\['([^']+)'\]|\.(\w+))", one.properties["roleDefinitionId"]
+                )
                 assert role, one.symbol
-                found.add((str(one.properties["principalId"]), role[1] or role[2], str(one.body["scope"])))
+                found.add(
+                    (str(one.properties["principalId"]), role[1] or role[2], str(one.body["scope"]))
+                )
                 assert one.properties["principalType"] == "ServicePrincipal"
-                # The same role at the same scope has the same name: deploying again changes nothing.
+                # The same name for the same role at the same scope: deploying again changes nothing.
                 assert str(one.body["name"]).startswith("guid("), one.symbol
                 assert (role[1] or role[2]) in one.body["name"], one.symbol
     return found

@@ -81,4 +81,6 @@ def test_the_schedules_are_emitted() -> None:
 
 def test_the_secret_is_a_reference_to_the_vault() -> None:
     assert APP["OMS_THUNDERHEAD_CLIENT_SECRET"].startswith("@Microsoft.KeyVault(SecretUri=")
-    assert JOBS == [{"name": "OMS_THUNDERHEAD_CLIENT_SECRET", "secretRef": Expression("secretName")}]
+    assert [
+        {"name": "OMS_THUNDERHEAD_CLIENT_SECRET", "secretRef": Expression("secretName")}
+    ] == JOBS

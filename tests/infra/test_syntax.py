@@ -1,4 +1,4 @@
-"""What a compiler would say first. It is not one: types and versions of resources it cannot know."""
+"""What a compiler would say first. This is none: it knows no type and no version of a resource."""
 
 from __future__ import annotations
 
