@@ -49,7 +49,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "wwwroot"
 
 
-def run(deployed: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(deployed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("OMS_", "PYTHON"))
     }

@@ -70,7 +70,7 @@ def assigned() -> set[tuple[str, str, str]]:
                     (str(one.properties["principalId"]), role[1] or role[2], str(one.body["scope"]))
                 )
                 assert one.properties["principalType"] == "ServicePrincipal"
-                # The same name for the same role at the same scope: deploying again changes nothing.
+                # The same role at the same scope has the same name: a repetition changes nothing.
                 assert str(one.body["name"]).startswith("guid("), one.symbol
                 assert (role[1] or role[2]) in one.body["name"], one.symbol
     return found
