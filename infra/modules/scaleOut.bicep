@@ -102,7 +102,7 @@ var work = [
   {
     command: 'monitor'
     perJob: '100'
-    query: 'SELECT (SELECT COUNT(*) FROM (SELECT TOP (2000) batch_id FROM dbo.batches WHERE state = \'SUBMITTED\' AND due_at IS NOT NULL AND due_at <= SYSUTCDATETIME()) AS submitted) + (SELECT COUNT(*) FROM (SELECT TOP (20000) event_id FROM dbo.outbox WHERE state = \'PENDING\' AND due_at IS NOT NULL AND due_at <= SYSUTCDATETIME()) AS pending) / 500'
+    query: 'SELECT (SELECT COUNT(*) FROM (SELECT TOP (2000) batch_id FROM dbo.batches WHERE state = \'SUBMITTED\' AND due_at IS NOT NULL AND due_at <= SYSUTCDATETIME()) AS submitted) + (SELECT COUNT(*) + 499 FROM (SELECT TOP (20000) event_id FROM dbo.outbox WHERE state = \'PENDING\' AND due_at IS NOT NULL AND due_at <= SYSUTCDATETIME()) AS pending) / 500'
   }
 ]
 
