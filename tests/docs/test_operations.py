@@ -44,7 +44,8 @@ def test_a_runbook_answers_the_same_questions(page: Path) -> None:
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=by_name)
 def test_the_questions_in_sql_run_on_the_schema_and_only_read(page: Path, tmp_path: Path) -> None:
-    open_store(f"sqlite:///{tmp_path}/oms.db").migrate()
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path}/oms.db")) as store:
+        store.migrate()
     questions = re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
     with contextlib.closing(sqlite3.connect(tmp_path / "oms.db")) as connection:
         for question in questions:

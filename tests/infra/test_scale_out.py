@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import Connection, create_engine, insert, text
 
 from shared.__main__ import main
 from shared.composition import open_store
@@ -24,34 +26,41 @@ def on_sqlite(query: str) -> str:
     return re.sub(r"SELECT TOP \((\d+)\) (.*?)\) AS", r"SELECT \2 LIMIT \1) AS", query)
 
 
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    url = f"sqlite:///{tmp_path}/oms.db"
+    with closing(open_store(url)) as store:
+        store.migrate()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
 @pytest.mark.parametrize("command", WORK)
-def test_the_question_is_one_number_of_the_real_schema(command: str, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/oms.db"
-    open_store(url).migrate()
-    with create_engine(url).connect() as connection:
-        assert connection.execute(text(on_sqlite(WORK[command]["query"]))).all() == [(0,)]
+def test_the_question_is_one_number_of_the_real_schema(
+    command: str, connection: Connection
+) -> None:
+    assert connection.execute(text(on_sqlite(WORK[command]["query"]))).scalar_one() == 0
 
 
-def test_work_that_is_due_is_counted(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/oms.db"
-    open_store(url).migrate()
+def test_work_that_is_due_is_counted(connection: Connection) -> None:
     now = datetime.now(UTC)
-    with create_engine(url).begin() as connection:
-        connection.execute(text("PRAGMA foreign_keys = OFF"))
-        connection.execute(
-            insert(outbox),
-            [
-                {
-                    "event_id": UUID(int=number),
-                    "request_id": UUID(int=number),
-                    "generation": 1, "state": "PENDING", "topic": "t", "traceparent": "x",
-                    "payload": b"", "created_at": now, "attempts": 0,
-                    "due_at": now - timedelta(seconds=1),
-                }
-                for number in range(1, 702)
-            ],
-        )  # fmt: skip
-        found = connection.execute(text(on_sqlite(WORK["monitor"]["query"]))).scalar_one()
+    connection.execute(text("PRAGMA foreign_keys = OFF"))
+    connection.execute(
+        insert(outbox),
+        [
+            {
+                "event_id": UUID(int=number),
+                "request_id": UUID(int=number),
+                "generation": 1, "state": "PENDING", "topic": "t", "traceparent": "x",
+                "payload": b"", "created_at": now, "attempts": 0,
+                "due_at": now - timedelta(seconds=1),
+            }
+            for number in range(1, 702)
+        ],
+    )  # fmt: skip
+    found = connection.execute(text(on_sqlite(WORK["monitor"]["query"]))).scalar_one()
     assert found == 2  # 500 events weigh as much as one batch, and the rest as one more
 
 

@@ -24,6 +24,13 @@ def test_every_file_parses(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
+def test_no_line_ends_with_a_comma(path: Path) -> None:
+    """The parser takes it, the compiler does not: lines or commas separate, never both."""
+    for line in path.read_text().splitlines():
+        assert not line.split("//")[0].rstrip().endswith(","), line
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.name)
 def test_every_name_that_is_used_is_declared(path: Path) -> None:
     file = read(path)
     loops = set()
