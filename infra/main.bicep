@@ -287,6 +287,7 @@ module settings 'modules/settings.bicep' = {
   params: {
     environmentName: environmentName
     runtimeClientId: identities.outputs.runtimeClientId
+    appInsightsConnectionString: observability.outputs.connectionString
     databaseUrl: database.outputs.url
     referenceDataBaseUrl: referenceDataBaseUrl
     thunderheadBaseUrl: thunderheadBaseUrl
@@ -315,7 +316,6 @@ module app 'modules/app.bicep' = {
     identityClientId: identities.outputs.runtimeClientId
     packageContainerUrl: storage.outputs.packageContainerUrl
     blobEndpoint: storage.outputs.blobEndpoint
-    appInsightsConnectionString: observability.outputs.connectionString
     thunderheadSecretUri: vault.outputs.thunderheadSecretUri
     settings: settings.outputs.settings
     processingSchedule: processingSchedule

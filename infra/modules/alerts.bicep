@@ -1,8 +1,8 @@
 // What wakes somebody. Every alert names the page that says what to do (docs/runbooks).
 //
 // The figures are those of docs/observability.md: metrics of the meter `oms`, in the table
-// AppMetrics. A rule that finds no figure at all is silent, but job-not-run: that one asks for
-// signs of life.
+// AppMetrics; the limits are those of the rules for Elasticsearch. A rule that finds no figure at
+// all is silent, but job-not-run: that one asks for signs of life.
 param location string
 param tags object
 param actionGroupName string
@@ -36,7 +36,7 @@ var alerts = [
     severity: 2
     every: 'PT5M'
     window: 'PT15M'
-    query: 'AppMetrics | where Name == "oms.request.oldest.age" | extend Series = tostring(Properties["oms.request.status"]) | where Series in ("RECEIVED", "PROCESSING") | ${newest} 1800'
+    query: 'AppMetrics | where Name == "oms.request.oldest.age" | extend Series = tostring(Properties["oms.request.status"]) | where Series in ("RECEIVED", "PROCESSING") | ${newest} 900'
   }
   {
     runbook: 'no-outcome-in-time'
@@ -68,7 +68,7 @@ var alerts = [
     severity: 2
     every: 'PT5M'
     window: 'PT15M'
-    query: 'AppMetrics | where Name == "oms.outbox.oldest.age" | extend Series = tostring(Properties["oms.outbox.state"]) | where Series == "PENDING" | ${newest} 900'
+    query: 'AppMetrics | where Name == "oms.outbox.oldest.age" | extend Series = tostring(Properties["oms.outbox.state"]) | where Series == "PENDING" | ${newest} 600'
   }
   {
     runbook: 'job-not-run'

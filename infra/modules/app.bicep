@@ -8,7 +8,6 @@ param identityId string
 param identityClientId string
 param packageContainerUrl string
 param blobEndpoint string
-param appInsightsConnectionString string
 param thunderheadSecretUri string
 param settings object
 param processingSchedule string
@@ -102,8 +101,6 @@ var platformSettings = {
   AzureWebJobsStorage__blobServiceUri: blobEndpoint
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
-  APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
-  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PROCESSING_SCHEDULE: processingSchedule
   MONITORING_SCHEDULE: monitoringSchedule
   // A reference: the host asks the vault, as keyVaultReferenceIdentity.

@@ -2,6 +2,7 @@
 // shared/settings.py: every name is known there, and what is required there is here.
 param environmentName string
 param runtimeClientId string
+param appInsightsConnectionString string
 param databaseUrl string
 param referenceDataBaseUrl string
 param thunderheadBaseUrl string
@@ -20,6 +21,8 @@ param furtherSettings object
 var settings = {
   // The identity that azure-identity uses: there may be several.
   AZURE_CLIENT_ID: runtimeClientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${runtimeClientId};Authorization=AAD'
   OMS_ENVIRONMENT: environmentName
   OMS_DATABASE_URL: databaseUrl
   OMS_REFERENCE_DATA_BASE_URL: referenceDataBaseUrl

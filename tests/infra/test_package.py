@@ -13,7 +13,7 @@ import pytest
 
 from local import package
 from tests.infra.bicep import ROOT
-from tests.infra.test_settings import SAMPLES
+from tests.infra.test_settings import environment
 
 FUNCTIONS = {path.parent.name for path in ROOT.glob("*/function.json")}
 
@@ -50,14 +50,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(deployed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("OMS_", "PYTHON"))
     }
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=deployed,
-        env=environment | SAMPLES | {"OMS_API_AUTH": "entra", "OMS_API_ROLE": "r"}
-        | {"OMS_DATABASE_URL": f"sqlite:///{deployed}/oms.db"},
+        env=inherited
+        | environment("app")
+        # The platform says the first by itself, where its sign-in is on.
+        | {"WEBSITE_AUTH_ENABLED": "true", "OMS_DATABASE_URL": f"sqlite:///{deployed}/oms.db"},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ RIGHTS = [
     ),
     Right(
         "runtimePrincipalId", "Monitoring Metrics Publisher", "insights",
-        "infra/modules/app.bicep", "Authorization=AAD",
+        "infra/modules/settings.bicep", "Authorization=AAD",
         "telemetry is sent as the identity, since local authentication is off",
     ),
     Right(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from local.settings_table import SCHEDULES
 from shared.settings import Settings, load_settings
-from tests.infra.bicep import INFRA, Expression, read
+from tests.infra.bicep import INFRA, ROOT, Expression, read
 
 SHARED = read(INFRA / "modules" / "settings.bicep").variables["settings"]
 APP = read(INFRA / "modules" / "app.bicep").variables["platformSettings"]
@@ -58,21 +59,32 @@ def test_every_setting_is_known_to_the_code_or_to_the_platform() -> None:
     assert OF_THE_PLATFORM - names == set(), "the list is longer than the files"
 
 
+def environment(kind: str) -> dict[str, str]:
+    """Return what a process of the app or of the jobs finds in its environment."""
+    secrets = {one["name"]: Expression("secretRef") for one in JOBS}
+    found = {}
+    for name, value in (emitted(APP) if kind == "app" else emitted(secrets)).items():
+        is_literal = not isinstance(value, Expression) and "${" not in str(value)
+        if is_literal or name in SAMPLES:
+            found[name] = SAMPLES.get(name, str(value))
+        else:
+            assert name in OF_THE_PLATFORM, name
+    return found
+
+
 @pytest.mark.parametrize("kind", ["app", "jobs"])
 def test_a_process_starts_with_what_is_emitted(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever shared/settings.py comes to require is missed here first."""
-    secrets = {one["name"]: Expression("secretRef") for one in JOBS}
-    settings = emitted(APP) if kind == "app" else emitted(secrets)
-    for name, value in settings.items():
-        if not name.startswith("OMS_"):
-            continue
-        is_literal = isinstance(value, str) and not isinstance(value, Expression)
-        if is_literal and "${" not in value:
-            monkeypatch.setenv(name, value)
-        else:
-            monkeypatch.setenv(name, SAMPLES[name])
-    loaded = load_settings(Settings)
-    assert not loaded.is_local
+    for name, value in environment(kind).items():
+        monkeypatch.setenv(name, value)
+    assert not load_settings(Settings).is_local
+
+
+def test_telemetry_is_switched_on_in_two_places_or_in_neither() -> None:
+    """In one alone, every log line arrives twice."""
+    host = json.loads((ROOT / "host.json").read_text())
+    worker = APP.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "false")
+    assert (host.get("telemetryMode") == "OpenTelemetry") == (worker == "true")
 
 
 def test_the_schedules_are_emitted() -> None:
