@@ -147,9 +147,10 @@ format: $(VENV)/.installed ## format, and repair what the linter can
 	@$(BIN)/ruff format
 
 .PHONY: docs
-docs: $(VENV)/.installed ## rewrite what the README and docs/contracts take from the code
+docs: $(VENV)/.installed ## rewrite what README, docs/contracts and observability take from the code
 	@$(RUN) local.settings_table
 	@$(RUN) local.contract_documents
+	@$(RUN) local.kibana
 
 .PHONY: lock
 lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)

@@ -6,11 +6,10 @@ import logging
 
 import azure.functions as func
 
-from shared.composition import compose
-from shared.settings import Settings, load_settings
+from shared.composition import compose_function
 
 _logger = logging.getLogger(__name__)
-_job = compose(load_settings(Settings)).monitoring
+_job = compose_function().monitoring
 
 
 def main(timer: func.TimerRequest) -> None:

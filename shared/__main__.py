@@ -74,7 +74,7 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    settings = load_settings(Settings)
+    settings, stop_exporting = _started()
     if settings.api_auth is ApiAuth.NONE and not _is_loopback(options.host):
         raise SettingsError("OMS_API_AUTH: none serves only a loopback --host")
 
@@ -87,21 +87,27 @@ def _serve(options: argparse.Namespace) -> int:
     application = api(system)
     _require_schema(system.store.is_migrated())
     print(f"Document Request API on http://{options.host}:{options.port}/docs", flush=True)
-    uvicorn.run(
-        application,
-        host=options.host,
-        port=options.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    # The server ends in an orderly way at this signal, then sends it to us again: to end us.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        uvicorn.run(
+            application,
+            host=options.host,
+            port=options.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    finally:
+        stop_exporting()
     return 0
 
 
 def _run_job(options: argparse.Namespace) -> int:
     from shared.composition import compose
 
-    system = compose(load_settings(Settings))
+    settings, stop_exporting = _started()
+    system = compose(settings)
     _require_schema(system.store.is_migrated())
     signal.signal(signal.SIGTERM, lambda *_: system.runs.stop())
     run = (system.processing if options.job == "process" else system.monitoring).run
@@ -111,8 +117,18 @@ def _run_job(options: argparse.Namespace) -> int:
             summary = _until_idle(run, summary)
     finally:
         system.close()
+        stop_exporting()
     print(json.dumps(summary))
     return 0
+
+
+def _started() -> tuple[Settings, Callable[[], None]]:
+    """Read the settings and begin to export; returns what ends that. Raises SettingsError."""
+    from shared import exporters
+
+    settings = load_settings(Settings)
+    log_to(sys.stderr, settings.environment)
+    return settings, exporters.start(settings.telemetry, settings.environment)
 
 
 def _until_idle(run: Callable[[], dict[str, Any]], last: dict[str, Any]) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
+from shared import exporters
 from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
+from shared.clients.traced_publisher import TracedPublisher
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
 from shared.domain.submission import Guarantees
 from shared.domain.timing import Clock, utc_now
 from shared.jobs.assembling import Assembler
+from shared.jobs.census import Census
 from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.enriching import Enricher
 from shared.jobs.held import HeldBatches
@@ -33,9 +36,10 @@ from shared.jobs.queries import Queries
 from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.submissions import Submissions
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
+from shared.telemetry import log_through_worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,20 @@ def open_store(database_url: str) -> SqlStore:
     return SqlStore(create_engine(database_url))
 
 
+def compose_function() -> System:
+    """Read the settings and join all parts, in the Functions worker. Raises SettingsError."""
+    settings = load_settings(Settings)
+    log_through_worker(settings.environment)
+    exporters.start_in_worker(settings.telemetry, settings.environment)
+    return compose(settings)
+
+
 def default_clients(settings: Settings, clock: Clock) -> Clients:
     """Return clients that speak HTTP and Kafka; they connect at their first use."""
     return Clients(
         ReferenceDataClient(settings, clock),
         ThunderheadClient(settings, clock),
-        KafkaPublisher(settings),
+        TracedPublisher(KafkaPublisher(settings), "kafka"),
     )
 
 
@@ -138,6 +150,7 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         ),
         publishing=Publishing(store, clients.publisher, event_leases, runs, backoff),
         retention=Retention(store, _retention_periods(settings), runs, clock),
+        census=Census(store, clock),
         recorder=recorder,
         leases=leases,
         runs=runs,

@@ -61,6 +61,14 @@ class KafkaSecurity(StrEnum):
     ENTRA = "entra"
 
 
+class Telemetry(StrEnum):
+    """Where spans and metrics go."""
+
+    NONE = "none"
+    OTLP = "otlp"
+    AZURE_MONITOR = "azure-monitor"
+
+
 def _exact_http_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -284,6 +292,13 @@ class Settings(DatabaseSettings):
         "With OMS_API_AUTH=none, where all callers are one, only if it is set.",
     )
 
+    telemetry: Telemetry = Field(
+        Telemetry.NONE,
+        description="Where spans and metrics go: `none`, `otlp` (an OTLP receiver, by "
+        "`OTEL_EXPORTER_OTLP_…`) or `azure-monitor` (by `APPLICATIONINSIGHTS_CONNECTION_STRING`; "
+        "in the Functions worker, which exports by itself, see observability.md).",
+    )
+
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         auth = self.thunderhead_auth
@@ -356,6 +371,27 @@ def require_platform_authentication() -> None:
             "WEBSITE_AUTH_ENABLED: must be true for OMS_API_AUTH=platform; App Service sets it "
             "where its authentication is on"
         )
+
+
+_TALKATIVE = frozenset({"fastapi", "httpx", "httpx2", "requests", "urllib", "urllib3"})
+"""Instrumentations that put whole URLs into spans: a query may name a person."""
+
+
+def worker_exports() -> bool:
+    """Tell whether the Functions worker exports telemetry by itself. Raises SettingsError.
+
+    It must leave out the instrumentations that double our spans, with the values of queries.
+    """
+    switch = os.environ.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "")
+    if switch.strip().lower() not in ("1", "true", "t", "yes", "y"):
+        return False
+    disabled = os.environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "").split(",")
+    if missing := sorted(_TALKATIVE - {name.strip() for name in disabled}):
+        raise SettingsError(
+            f"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: must hold {', '.join(missing)}, whose spans "
+            "would show what callers ask for"
+        )
+    return True
 
 
 SettingsType = TypeVar("SettingsType", bound=DatabaseSettings)

@@ -101,6 +101,10 @@ var platformSettings = {
   AzureWebJobsStorage__blobServiceUri: blobEndpoint
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
+  // The worker exports by itself; host.json says the other half. Without these instrumentations, which
+  // would show what callers ask for (docs/observability.md).
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'fastapi,httpx,httpx2,requests,urllib,urllib3'
   PROCESSING_SCHEDULE: processingSchedule
   MONITORING_SCHEDULE: monitoringSchedule
   // A reference: the host asks the vault, as keyVaultReferenceIdentity.

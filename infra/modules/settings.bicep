@@ -24,6 +24,9 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: appInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${runtimeClientId};Authorization=AAD'
   OMS_ENVIRONMENT: environmentName
+  OMS_TELEMETRY: 'azure-monitor'
+  // Every trace: five a second is what the exporter would keep otherwise.
+  OTEL_TRACES_SAMPLER: 'parentbased_always_on'
   OMS_DATABASE_URL: databaseUrl
   OMS_REFERENCE_DATA_BASE_URL: referenceDataBaseUrl
   OMS_THUNDERHEAD_BASE_URL: thunderheadBaseUrl

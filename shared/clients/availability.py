@@ -70,7 +70,7 @@ class Availability:
             self._state = State(is_up=True, since=now)
             self._retry_at = None
         if was_down:
-            logger.info("dependency is available again", extra={"dependency": self._name})
+            logger.info("dependency is available again", extra={"oms.dependency": self._name})
 
     def failed(self, now: datetime, reason: str, retry_after: float | None = None) -> None:
         """Note an outage; `retry_after` is what the dependency asked for, in seconds."""
@@ -82,5 +82,6 @@ class Availability:
             self._retry_at = now + timedelta(seconds=pause)
         if was_up:
             logger.warning(
-                "dependency is unavailable", extra={"dependency": self._name, "reason": reason}
+                "dependency is unavailable",
+                extra={"oms.dependency": self._name, "event.reason": reason},
             )

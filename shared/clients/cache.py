@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from shared.clients.availability import Availability
 from shared.domain.timing import Clock
 from shared.errors import ReferenceDataInvalid, ReferenceDataUnavailable
+from shared.measures import STALE_AGE
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ Key = tuple[str, ...]
 
 _INVALID_PAUSE = timedelta(seconds=5)
 """A question that was answered with nonsense is not asked again for so long."""
+
+_TELL_EVERY_SECONDS = 300.0
 
 
 class Outage(ReferenceDataUnavailable):
@@ -81,6 +84,7 @@ class AnswerCache(Generic[T]):
         self._max_stale = timedelta(seconds=max_stale_seconds)
         self._wait_seconds = wait_seconds
         self._size = size
+        self._told_seconds = 0.0
         self._slots: OrderedDict[Key, _Slot[T]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -119,13 +123,14 @@ class AnswerCache(Generic[T]):
             except ReferenceDataInvalid as error:
                 now = self._clock()
                 slot.invalid, slot.retry_at = str(error), now + _INVALID_PAUSE
-                logger.warning("reference data is unusable", extra={"reason": str(error)})
+                logger.warning("reference data is unusable", extra={"event.reason": str(error)})
                 if not self._availability.state().is_up:  # nonsense does not end an outage
                     self._availability.failed(now, str(error))
             except Outage as error:
                 self._availability.failed(self._clock(), str(error), error.retry_after)
             else:
                 slot.invalid = slot.retry_at = None
+                self._told_seconds = 0.0
                 self._availability.succeeded(answer.fetched_at)
                 return answer.value
         return self._kept(slot, self._clock())
@@ -134,10 +139,21 @@ class AnswerCache(Generic[T]):
         """Return an answer that would rather be renewed, of whatever day."""
         answer = slot.answer
         if answer and self._is_young(answer, now):
+            if not self._availability.state().is_up:
+                self._tell_age((now - answer.fetched_at).total_seconds())
             return answer.value
         if slot.invalid:
             raise ReferenceDataInvalid(slot.invalid)
         raise ReferenceDataUnavailable(self._availability.state().reason or "no answer yet")
+
+    def _tell_age(self, seconds: float) -> None:
+        """Measure how old an answer is that is used in an outage; log it now and then."""
+        STALE_AGE.record(seconds)
+        if seconds >= self._told_seconds + _TELL_EVERY_SECONDS:
+            self._told_seconds = seconds
+            logger.warning(
+                "old reference data is used", extra={"oms.staleSeconds": round(seconds, 3)}
+            )
 
     def _is_young(self, answer: Answer[T] | None, now: datetime) -> bool:
         return answer is not None and now - answer.fetched_at <= self._max_stale

@@ -22,8 +22,10 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from opentelemetry.trace import SpanKind
 from requests.auth import AuthBase
 
+from shared import tracing
 from shared.clients.deadline import Call, Monotonic, time_limit
 from shared.clients.transport import TimedAdapter
 from shared.domain.tracing import continue_or_start, trace_id_of
@@ -101,7 +103,12 @@ class HttpClient:
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         self._base_url = base_url
-        self._host = urlsplit(base_url).hostname
+        parts = urlsplit(base_url)
+        self._host = parts.hostname
+        self._shown_url = parts._replace(
+            netloc=parts.netloc.rpartition("@")[2], query="", fragment=""
+        ).geturl()
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
         self._auth = auth
@@ -118,12 +125,45 @@ class HttpClient:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         traceparent: str | None = None,
+        template: str | None = None,
     ) -> Response:
         """Make one call, as a child of the trace that `traceparent` names (else a new one).
 
-        Raises NotSentError, NoAnswerError, and whatever the authentication raises.
+        `template` is the path with names instead of ids, for the call's span. Raises
+        NotSentError, NoAnswerError, and whatever the authentication raises.
         """
-        trace = continue_or_start(traceparent)
+        template = path if template is None else template
+        attributes: dict[str, str | int] = {
+            "http.request.method": method,
+            "server.address": self._host or "",
+            "server.port": self._port,
+            # Without the query: it asks about somebody's document.
+            "url.full": self._shown_url + path,
+            "url.template": template,
+        }
+        with tracing.span(
+            f"{method} {template}".strip(),
+            SpanKind.CLIENT,
+            attributes=attributes,
+            parent=traceparent,
+        ) as span:
+            own = tracing.traceparent_of(span, traceparent or tracing.current_traceparent())
+            trace = own or continue_or_start(traceparent)
+            answer = self._call(method, path, params, body, headers, trace)
+            span.set_attribute("http.response.status_code", answer.status)
+            if answer.status >= 400:
+                tracing.mark_failed(span, str(answer.status))
+            return answer
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        trace: str,
+    ) -> Response:
         all_headers = {"traceparent": trace, "X-Correlation-ID": trace_id_of(trace)}
         with time_limit(self._timeout_seconds, self._monotonic) as call:
             try:

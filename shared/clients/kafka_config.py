@@ -88,7 +88,7 @@ def entra_token(bootstrap_servers: str) -> Callable[[str], tuple[str, float]]:
             # In the background librdkafka tells nobody why it got none. The message itself may
             # quote what the identity service was asked and what it answered.
             reason = type(error).__name__
-            logger.error("no token for Event Hubs", extra={"reason": reason})  # noqa: TRY400
+            logger.error("no token for Event Hubs", extra={"event.reason": reason})  # noqa: TRY400
             raise NoToken(f"no token from Entra ID: {reason}") from None
         if access.expires_on <= time.time():
             # librdkafka would wait ten seconds for a better one, and hide why.

@@ -86,14 +86,15 @@ class ReferenceDataClient:
         self, key: Key, day: date, last: Answer[CodeTable] | None
     ) -> Answer[CodeTable]:
         path = f"/reference-data/type/{quote(key[0], safe='')}"
-        return self._fetch(path, {}, day, last, parse_codes, unknown=CodeTable(()))
+        template = "/reference-data/type/{type}"
+        return self._fetch(path, {}, day, last, parse_codes, template, unknown=CodeTable(()))
 
     def _fetch_configurations(
         self, key: Key, day: date, last: Answer[tuple[ConfigurationRow, ...]] | None
     ) -> Answer[tuple[ConfigurationRow, ...]]:
         path = "/document-configurations/search"
         params = {"documentName": key[0], "footer": key[1]}
-        return self._fetch(path, params, day, last, parse_configurations)
+        return self._fetch(path, params, day, last, parse_configurations, path)
 
     def _fetch(
         self,
@@ -102,6 +103,7 @@ class ReferenceDataClient:
         day: date,
         last: Answer[T] | None,
         parse: Callable[[Response], T],
+        template: str,
         unknown: T | None = None,
     ) -> Answer[T]:
         # The tag of another day's answer may match this day's although the rows differ.
@@ -112,6 +114,7 @@ class ReferenceDataClient:
                 path,
                 params=params | {"asOf": day.isoformat()},
                 headers={"If-None-Match": etag} if etag else None,
+                template=template,
             )
         except HttpError as error:
             raise Outage(f"Reference Data: {error}") from error

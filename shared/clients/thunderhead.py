@@ -27,6 +27,8 @@ from shared.domain.timing import Clock
 from shared.settings import Settings
 
 _JSON = {"Content-Type": "application/json"}
+_BATCHES = "/batches"
+_BATCH = "/batches/{batchId}"
 _PAGE = "500"
 _MAX_PAGES = 1000
 """A batch has at most 500 documents; more pages than this do not come to an end."""
@@ -52,7 +54,7 @@ class ThunderheadClient:
     def submit(self, payload: bytes, traceparent: str) -> Submission:
         """Send a batch once; again only after a 401, which proves that it was not accepted."""
         try:
-            answer = self._call("POST", "/batches", traceparent, body=payload)
+            answer = self._call("POST", _BATCHES, traceparent, body=payload)
         except NotSentError as error:
             return NotSent(str(error))
         except AuthenticationRefused as error:
@@ -64,7 +66,7 @@ class ThunderheadClient:
     def find(self, client_reference: str, traceparent: str) -> Lookup:
         """Look a batch up by our reference."""
         answer = self._ask(
-            "GET", "/batches", traceparent, params={"clientReference": client_reference}
+            "GET", _BATCHES, traceparent, params={"clientReference": client_reference}
         )
         if isinstance(answer, CallFailed):
             return answer
@@ -72,18 +74,19 @@ class ThunderheadClient:
 
     def poll(self, thunderhead_batch_id: str, traceparent: str) -> Poll:
         """Read a batch."""
-        answer = self._ask("GET", _path(thunderhead_batch_id), traceparent)
+        answer = self._ask("GET", _BATCH, traceparent, thunderhead_batch_id)
         return answer if isinstance(answer, CallFailed) else parse_poll(answer, self._clock())
 
     def documents(self, thunderhead_batch_id: str, traceparent: str) -> Documents:
         """Read the state of every document of a batch, all pages or nothing."""
-        path = f"{_path(thunderhead_batch_id)}/documents"
         found: dict[str, DocumentReport] = {}
         seen: set[str] = set()
         params = {"limit": _PAGE}
         with time_limit(self._timeout_seconds):
             for _ in range(_MAX_PAGES):
-                answer = self._ask("GET", path, traceparent, params=params)
+                answer = self._ask(
+                    "GET", f"{_BATCH}/documents", traceparent, thunderhead_batch_id, params=params
+                )
                 if isinstance(answer, CallFailed):
                     return answer
                 page = parse_documents(answer, self._clock())
@@ -103,34 +106,40 @@ class ThunderheadClient:
 
     def cancel(self, thunderhead_batch_id: str, traceparent: str) -> Cancellation:
         """Ask to cancel a batch."""
-        answer = self._ask("POST", f"{_path(thunderhead_batch_id)}/cancel", traceparent)
+        answer = self._ask("POST", f"{_BATCH}/cancel", traceparent, thunderhead_batch_id)
         return Cancellation.FAILED if isinstance(answer, CallFailed) else parse_cancel(answer)
 
     def _ask(
         self,
         method: str,
-        path: str,
+        template: str,
         traceparent: str,
+        thunderhead_batch_id: str = "",
+        *,
         params: Mapping[str, str] | None = None,
     ) -> Response | CallFailed:
         try:
-            return self._call(method, path, traceparent, params=params)
+            return self._call(method, template, traceparent, thunderhead_batch_id, params=params)
         except HttpError as error:
             return CallFailed(str(error))
 
     def _call(
         self,
         method: str,
-        path: str,
+        template: str,
         traceparent: str,
+        thunderhead_batch_id: str = "",
         *,
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Response:
+        path = template.replace("{batchId}", quote(thunderhead_batch_id, safe=""))
+
         def send() -> Response:
             return self._http.request(
                 method,
                 path,
+                template=template,
                 params=params,
                 body=body,
                 headers=_JSON if body else None,
@@ -143,7 +152,3 @@ class ThunderheadClient:
                 self._auth.invalidate(answer.authorization)
                 answer = send()
             return answer
-
-
-def _path(thunderhead_batch_id: str) -> str:
-    return f"/batches/{quote(thunderhead_batch_id, safe='')}"

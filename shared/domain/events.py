@@ -48,4 +48,5 @@ def terminal_event(
         topic=request.event_topic or default_topic,
         payload=json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(),
         traceparent=request.traceparent,
+        created_at=request.updated_at,
     )

@@ -177,6 +177,8 @@ class OutboxEvent:
     payload: bytes
     traceparent: str
     attempts: int = 0
+    created_at: datetime | None = None
+    """When the status was reached."""
 
 
 @dataclass(frozen=True, slots=True)

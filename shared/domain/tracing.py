@@ -6,19 +6,27 @@ import re
 import secrets
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_SAMPLED_AND_RANDOM = 0b11
 
 
-def continue_or_start(header: str | None) -> str:
-    """Return a traceparent that continues the caller's trace, or starts one.
+def valid_traceparent(header: str | None) -> str | None:
+    """Return a caller's traceparent in our own version, or None.
 
-    An invalid header (W3C Trace Context, section 3.2.2) starts a new trace.
+    None for an invalid header (W3C Trace Context, section 3.2.2), too: it starts a new trace.
     """
     if header and (match := _TRACEPARENT.fullmatch(header.strip())):
         version, trace_id, parent_id, flags, rest = match.groups()
         is_known = version != "ff" and (version != "00" or rest is None)
         if is_known and int(trace_id, 16) and int(parent_id, 16):
-            sampled_and_random = int(flags, 16) & 0b11
-            return f"00-{trace_id}-{secrets.token_hex(8)}-{sampled_and_random:02x}"
+            return f"00-{trace_id}-{parent_id}-{int(flags, 16) & _SAMPLED_AND_RANDOM:02x}"
+    return None
+
+
+def continue_or_start(header: str | None) -> str:
+    """Return a traceparent that continues the caller's trace, or starts one."""
+    if known := valid_traceparent(header):
+        version, trace_id, _, flags = known.split("-")
+        return f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from types import TracebackType
 from typing import Generic, ParamSpec, TypeVar
 
@@ -38,8 +39,9 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
         return 3 * self._concurrency - len(self._pending)
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Begin a call as soon as a thread is free."""
-        self._pending.add(self._pool.submit(call, *args, **kwargs))
+        """Begin a call as soon as a thread is free; it knows the run's span as its own thread."""
+        context = copy_context()
+        self._pending.add(self._pool.submit(lambda: context.run(call, *args, **kwargs)))
 
     def finished(self) -> Iterator[list[T]]:
         """Yield what finished, until little enough is under way to claim more."""

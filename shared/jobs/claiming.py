@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from shared import tracing
 from shared.domain.models import DocumentRequest
 from shared.domain.retrying import Backoff
 from shared.domain.statuses import RequestStatus
@@ -67,6 +68,7 @@ class Claiming:
 
         claim = _Claim(owner, until, self.store.write(work))
         self.run.counts["claimed"] += len(claim.requests)
+        tracing.link_to(request.traceparent for request in claim.requests)
         if not claim.requests:
             return None
         try:

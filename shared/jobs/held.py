@@ -220,7 +220,7 @@ class HeldBatches:
         requests = self._store.write(work)
         _logger.info(
             "held batch resolved",
-            extra={"batchId": batch.client_reference, "status": status.value},
+            extra={"oms.batchId": batch.client_reference, "oms.status": status.value},
         )
         return requests
 

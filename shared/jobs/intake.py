@@ -20,6 +20,7 @@ from shared.errors import DatabaseUnavailable, DuplicateCorrelationId, Reference
 from shared.jobs.ports import ReferenceData
 from shared.jobs.request_storage import CorrelationKey
 from shared.jobs.storage import Store, Transaction
+from shared.measures import TRANSITIONS
 
 _MAX_ROUNDS = 20
 """Each lost race means that somebody else's request was stored; more than this is a fault."""
@@ -183,6 +184,7 @@ class Intake:
             tx.history.add(history)
 
         self._store.write(work)
+        TRANSITIONS.record(len(rows), {"oms.request.status": RequestStatus.RECEIVED.value})
         return {index: Stored(row) for index, row in rows.items()}
 
 

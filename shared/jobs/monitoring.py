@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared import tracing
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
 from shared.domain.statuses import BatchState
 from shared.domain.timing import after
 from shared.jobs import pausing
 from shared.jobs.calls import CallsUnderWay
+from shared.jobs.census import Census
 from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
 from shared.jobs.pausing import Pauses
@@ -37,6 +39,7 @@ class MonitoringJob:
     poller: Poller
     publishing: Publishing
     retention: Retention
+    census: Census
     recorder: Recorder
     leases: Leases
     runs: Runs
@@ -50,16 +53,18 @@ class MonitoringJob:
         Raises DatabaseUnavailable; what the run held is taken up again when its leases end.
         """
         run = self.runs.start(MONITORING)
-        pauses = Pauses(self.store, self.backoff, self.leases.clock, MONITORING)
-        pauses.load()
-        # What earlier runs left, before anything else: polls may take all the time there is.
-        self.publishing.publish_due(run, pauses)
-        with CallsUnderWay[Polled](self.concurrency) as calls:
-            settled = _MonitoringRun(self, run, pauses, calls).drain()
-        if settled:
+        with self.runs.watched(run):
+            pauses = Pauses(self.store, self.backoff, self.leases.clock, MONITORING)
+            pauses.load()
+            # What earlier runs left, before anything else: polls may take all the time there is.
             self.publishing.publish_due(run, pauses)
-        self.retention.purge_due(run)
-        return self.runs.finish(run)
+            with CallsUnderWay[Polled](self.concurrency) as calls:
+                settled = _MonitoringRun(self, run, pauses, calls).drain()
+            if settled:
+                self.publishing.publish_due(run, pauses)
+            self.retention.purge_due(run)
+            self.census.take_if_due(run.run_id)
+            return self.runs.finish(run)
 
 
 class _MonitoringRun:
@@ -103,7 +108,9 @@ class _MonitoringRun:
         documents = job.store.read(lambda tx: tx.batched.submitted_in(ids)) if ids else {}
         for batch in claimed:
             expected = dict(documents[batch.batch_id])
-            traceparent = next(iter(expected.values()), "")
+            # As at its submission: calls for a batch are in the trace of its first document.
+            traceparent = expected[min(expected)] if expected else ""
+            tracing.link_to(iter(expected.values()))
             self._calls.start(job.poller.poll, batch, list(expected), traceparent)
         return bool(claimed)
 

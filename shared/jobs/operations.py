@@ -116,7 +116,10 @@ class Operations:
                 "EVENT_UNPUBLISHED",
                 "The event of its failure has not been published yet; try again after that.",
             )
-        _logger.info("request reprocessed", extra={"requestId": str(request_id)})
+        _logger.info(
+            "request reprocessed",
+            extra={"oms.requestId": str(request_id), "oms.sourceSystem": again.source_system},
+        )
         return again
 
     def publish_again(self, request_id: UUID, caller: Caller, reason: str) -> None:
@@ -124,13 +127,18 @@ class Operations:
 
         No status changes, so that actor and reason are in the log alone.
         """
-        Queries(self._store).get(request_id, caller)
+        request = Queries(self._store).get(request_id, caller)
         now = self._clock()
         if not self._store.write(lambda tx: tx.outbox.take_up_again(request_id, now)):
             raise ActionRefused("NOT_SET_ASIDE", "No event of this request was set aside.")
         _logger.warning(
             "event queued again",
-            extra={"requestId": str(request_id), "actor": caller.name, "reason": reason},
+            extra={
+                "oms.requestId": str(request_id),
+                "oms.sourceSystem": request.source_system,
+                "user.name": caller.name,
+                "event.reason": reason,
+            },
         )
 
     def _seen(self, request_id: UUID, caller: Caller, version: int | None) -> DocumentRequest:

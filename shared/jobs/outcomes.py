@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from shared import tracing
 from shared.domain.events import terminal_event
 from shared.domain.models import DocumentRequest, HistoryEntry
 from shared.domain.statuses import RequestStatus, can_become
 from shared.jobs.storage import Transaction
+from shared.measures import GENERATION_DURATION, SUBMISSION_DURATION, TRANSITIONS
 
 
 class Recorder:
@@ -40,6 +42,8 @@ class Recorder:
                 raise AssertionError(f"{before} does not become {request.status}")
         if not requests:
             return
+        began = tracing.now_ns()
+        tx.after_commit(lambda: _show(requests, before, began))
         tx.history.add(
             [
                 HistoryEntry(
@@ -69,3 +73,22 @@ class Recorder:
                 ],
                 now,
             )
+
+
+def _show(requests: Sequence[DocumentRequest], before: RequestStatus, began_ns: int) -> None:
+    """Tell traces and metrics of committed changes."""
+    tracing.note_transitions(requests, before, began_ns)
+    for request in requests:
+        status = {"oms.request.status": request.status.value}
+        category = (
+            {"oms.failure.category": request.failure.category.value} if request.failure else {}
+        )
+        TRANSITIONS.record(1, status | category)
+        submitted_at = request.submitted_at
+        if submitted_at is None:
+            continue
+        if request.status is RequestStatus.SUBMITTED and request.generation == 1:
+            SUBMISSION_DURATION.record((submitted_at - request.received_at).total_seconds())
+        elif before is RequestStatus.SUBMITTED and request.completed_at:
+            seconds = (request.completed_at - submitted_at).total_seconds()
+            GENERATION_DURATION.record(seconds, status)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+from shared import tracing
 from shared.domain import settlement
 from shared.domain.models import Batch
 from shared.domain.settlement import Settlement
@@ -77,8 +78,10 @@ class Poller:
 
     def poll(self, batch: Batch, expected: Collection[UUID], traceparent: str) -> Polled:
         """Read a submitted batch; `expected` are its documents that have no outcome yet."""
+        attributes = {"oms.batch.id": batch.client_reference}
         try:
-            return _Poll(self, batch, expected, traceparent).run()
+            with tracing.span("poll", attributes=attributes, parent=traceparent):
+                return _Poll(self, batch, expected, traceparent).run()
         except LeaseLost:
             return Polled(batch, is_ours=False)
 
@@ -120,7 +123,10 @@ class _Poll:
         if status not in IN_PROGRESS and status != self._batch.vendor_status:
             _logger.warning(
                 "unknown vendor status",
-                extra={"batchId": self._batch.client_reference, "vendorStatus": status},
+                extra={
+                    "oms.batchId": self._batch.client_reference,
+                    "oms.vendorStatus": status,
+                },
             )
 
     def _ended(self, report: BatchReport) -> Polled:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared import tracing
 from shared.domain import submission
 from shared.domain.models import Batch
 from shared.domain.polling import PollingBounds
@@ -53,11 +54,12 @@ class ProcessingJob:
         Raises DatabaseUnavailable; what the run held is taken up again when its leases end.
         """
         run = self.runs.start(PROCESSING)
-        pauses = Pauses(self.store, self.backoff, self.leases.clock, PROCESSING)
-        pauses.load()
-        with CallsUnderWay[Outcome](self.concurrency) as calls:
-            _ProcessingRun(self, run, pauses, calls).drain()
-        return self.runs.finish(run)
+        with self.runs.watched(run):
+            pauses = Pauses(self.store, self.backoff, self.leases.clock, PROCESSING)
+            pauses.load()
+            with CallsUnderWay[Outcome](self.concurrency) as calls:
+                _ProcessingRun(self, run, pauses, calls).drain()
+            return self.runs.finish(run)
 
 
 class _ProcessingRun:
@@ -146,6 +148,7 @@ class _ProcessingRun:
             batch = replace(batch, unknown_since=self._job.leases.clock())
         status = RequestStatus.HELD if is_held else RequestStatus.PROCESSING
         requests = self._job.store.read(lambda tx: tx.batched.of(batch.batch_id, status))
+        tracing.link_to(request.traceparent for request in requests)
         parcel = Parcel(batch, tuple(requests))
         self._run.counts["claimed"] += len(requests)
         step = None if is_held else submission.next_step(self._job.guarantees, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,9 @@ from shared.jobs.pausing import Pauses
 from shared.jobs.ports import Publisher, PublishFailure
 from shared.jobs.runs import Run, Runs
 from shared.jobs.storage import Store, Transaction
+from shared.measures import PUBLICATION_DURATION
+
+_logger = logging.getLogger(__name__)
 
 EVENTS_PER_FLUSH = 500
 
@@ -65,6 +69,19 @@ class Publishing:
             pauses.end(pausing.EVENTS)
         attempts = {event.event_id: event.attempts for event in events}
         now = self.leases.clock()
+        for event in events:
+            failure = failures.get(event.event_id)
+            if failure is None and event.created_at:
+                PUBLICATION_DURATION.record((now - event.created_at).total_seconds())
+            elif failure and failure.is_final:
+                _logger.error(
+                    "event set aside",
+                    extra={
+                        "oms.requestId": str(event.request_id),
+                        "oms.runId": str(run.run_id),
+                        "event.reason": failure.reason,
+                    },
+                )
 
         def work(tx: Transaction) -> tuple[int, int]:
             marked = tx.outbox.mark_published(owner, published, now)

@@ -11,6 +11,7 @@ from shared.domain.models import DocumentRequest, HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
 from shared.jobs.request_storage import RequestFilter
+from shared.jobs.runs import JOBS
 from shared.jobs.storage import Store
 
 
@@ -87,4 +88,4 @@ class Queries:
         runs, pauses = self._store.read(
             lambda tx: (tx.job_runs.last(), list(tx.pauses.all().values()))
         )
-        return Readiness(runs, pauses)
+        return Readiness([run for run in runs if run.job in JOBS], pauses)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared import tracing
 from shared.domain.models import JobRun
 from shared.domain.timing import Clock, after
+from shared.errors import OmsError
 from shared.jobs.storage import Store
+from shared.measures import JOB_ITEMS, RUN_DURATION
 
 _logger = logging.getLogger(__name__)
 
 PROCESSING = "processing"
 MONITORING = "monitoring"
+JOBS = (PROCESSING, MONITORING)
 
 COUNTERS = (
     "claimed",
@@ -74,6 +79,21 @@ class Runs:
         now = self._clock()
         return Run(job, self._new_id(), now, after(now, self._budget_seconds))
 
+    @contextmanager
+    def watched(self, run: Run) -> Iterator[None]:
+        """Put a run into a span of its own, and measure it however it ends."""
+        measured = {"oms.job": run.job}
+        attributes = {"oms.job": run.job, "oms.run.id": str(run.run_id)}
+        with tracing.span(f"{run.job} run", attributes=attributes):
+            try:
+                yield
+            except OmsError as error:
+                measured["error.type"] = type(error).__qualname__
+                raise
+            finally:
+                seconds = (self._clock() - run.started_at).total_seconds()
+                RUN_DURATION.record(seconds, measured)
+
     def stop(self) -> None:
         """Let runs finish what they hold and take up nothing new. May be called by a signal."""
         self.is_stopping = True
@@ -88,5 +108,10 @@ class Runs:
         summary = run.summary(now)
         heartbeat = JobRun(run.job, run.run_id, run.started_at, now, summary)
         self._store.write(lambda tx: tx.job_runs.record(heartbeat))
-        _logger.info("job run finished", extra={"oms": summary})
+        for result in COUNTERS:
+            if run.counts[result]:
+                JOB_ITEMS.record(run.counts[result], {"oms.job": run.job, "oms.job.result": result})
+        _logger.info(
+            "job run finished", extra={f"oms.{name}": value for name, value in summary.items()}
+        )
         return summary

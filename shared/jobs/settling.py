@@ -21,6 +21,7 @@ from shared.jobs.outcomes import Recorder
 from shared.jobs.polling import Polled
 from shared.jobs.runs import MONITORING
 from shared.jobs.storage import Transaction
+from shared.measures import BATCH_POLLS
 
 _logger = logging.getLogger(__name__)
 
@@ -86,7 +87,10 @@ class Settler:
             and document.status is DocumentStatus.COMPLETED
         }
         for request_id in note_generated_late(tx, batch.batch_id, generated, now):
-            _logger.error("document generated late", extra={"requestId": str(request_id)})
+            _logger.error(
+                "document generated late",
+                extra={"oms.requestId": str(request_id), "oms.runId": str(self.run_id)},
+            )
         return {}
 
     def _settle(
@@ -101,9 +105,10 @@ class Settler:
         if settlement.held:
             reason = f"Thunderhead says {report.vendor_status}, but documents have no outcome"
             ours = tx.batches.hold(batch, reason, now, report)
-            _alert(batch, reason)
+            self._alert(batch, reason)
         elif settlement.is_final and not polled.is_watched:
             ours = tx.batches.settle(batch, report, now)
+            tx.after_commit(lambda: BATCH_POLLS.record(batch.polls + 1))
         else:
             wait = self.polling.next_poll(0)
             since = batch.terminal_since or now
@@ -163,7 +168,7 @@ class Settler:
     def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:
         if not tx.batches.hold(batch, reason, now):
             return {"lost": 1}
-        _alert(batch, reason)
+        self._alert(batch, reason)
         rows = tx.batched.change_status(
             batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
         )
@@ -187,9 +192,15 @@ class Settler:
             run_id=self.run_id,
         )
 
-
-def _alert(batch: Batch, reason: str) -> None:
-    _logger.error("batch held", extra={"batchId": batch.client_reference, "reason": reason})
+    def _alert(self, batch: Batch, reason: str) -> None:
+        _logger.error(
+            "batch held",
+            extra={
+                "oms.batchId": batch.client_reference,
+                "oms.runId": str(self.run_id),
+                "event.reason": reason,
+            },
+        )
 
 
 def _by_failure(settlement: Settlement) -> dict[Failure, list[UUID]]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from shared.domain.figures import Figures
 from shared.domain.models import (
     Batch,
     HistoryEntry,
@@ -200,6 +201,13 @@ class JobRuns(Protocol):
         """Return the last run of each job."""
 
 
+class FiguresReader(Protocol):
+    """Counts of what is open."""
+
+    def take(self) -> Figures:
+        """Count requests and events that are open."""
+
+
 class Transaction(Protocol):
     """One transaction, by table."""
 
@@ -243,6 +251,13 @@ class Transaction(Protocol):
     def job_runs(self) -> JobRuns:
         """The jobs' heartbeats."""
 
+    @property
+    def figures(self) -> FiguresReader:
+        """What is open."""
+
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Do something once the transaction is committed; never where it is not."""
+
 
 class Store(Protocol):
     """The database."""
@@ -250,7 +265,8 @@ class Store(Protocol):
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run work in one transaction, again from its start if the database asks for that.
 
-        Raises DatabaseUnavailable. The work must not have effects outside the transaction.
+        Raises DatabaseUnavailable. The work must not have effects outside the transaction, but
+        for those it leaves to `after_commit`.
         """
 
     def read(self, work: Callable[[Transaction], T]) -> T:

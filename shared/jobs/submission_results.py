@@ -167,8 +167,14 @@ class SubmissionResults:
     def _held(self, parcel: Parcel, reason: str) -> _Change:
         now = self.leases.clock()
         batch = parcel.batch
-        _logger.error("batch held", extra={"batchId": str(batch.batch_id), "reason": reason})
-
+        _logger.error(
+            "batch held",
+            extra={
+                "oms.batchId": batch.client_reference,
+                "oms.runId": str(self.run.run_id),
+                "event.reason": reason,
+            },
+        )
         again_at = self._look_again_at(batch) if self.guarantees.lookup_supported else None
 
         def apply(tx: Transaction) -> bool:
@@ -206,16 +212,19 @@ class SubmissionResults:
         """Leave Thunderhead alone as it asks; returns until when."""
         match decision:
             case Wait(reason, retry_after, is_forbidden=True):
-                _logger.error("Thunderhead refuses our submissions", extra={"reason": reason})
+                _logger.error("Thunderhead refuses our submissions", extra=self._because(reason))
                 return self.pauses.begin(pausing.SUBMISSIONS, reason, retry_after)
             case Wait(reason, retry_after, pauses=True):
-                _logger.warning("submissions wait for Thunderhead", extra={"reason": reason})
+                _logger.warning("submissions wait for Thunderhead", extra=self._because(reason))
                 return self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
             case Doubt(reason, retry_after, is_found=True) if retry_after is not None:
                 return self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
             case Doubt(reason, retry_after, is_found=False, is_answered=False):
                 self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
         return None
+
+    def _because(self, reason: str) -> dict[str, str]:
+        return {"oms.runId": str(self.run.run_id), "event.reason": reason}
 
     def _resend(self, parcel: Parcel, decision: Resend) -> _Change:
         """Prepare the identical bytes for another send under the same reference."""

@@ -52,4 +52,4 @@ class Submissions:
 
 
 def _order(name: str, caller: Caller, reason: str) -> dict[str, str]:
-    return {"pause": name, "actor": caller.name, "reason": reason}
+    return {"oms.pause": name, "user.name": caller.name, "event.reason": reason}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from shared import tracing
 from shared.domain import submission
 from shared.domain.submission import Adopt, Decision, Guarantees, Wait
 from shared.domain.thunderhead import CallFailed, Forbidden, NotSent, Unknown
@@ -46,14 +47,8 @@ class Submitter:
             not_now = Wait("submissions are paused", pauses=False)
             return Outcome(parcel, not_now, was_sent=True)
         try:
-            parcel = self._leased(parcel)
-            answer = self.thunderhead.submit(parcel.payload, parcel.traceparent)
-            decision = submission.decide(answer, parcel.batch, parcel.request_ids)
-            answered = not isinstance(answer, Unknown | NotSent)
-            if isinstance(answer, Forbidden):
-                # Here, and not only once it is recorded: more are waiting to be sent.
-                self.pauses.keep_for_this_run(pausing.SUBMISSIONS)
-            return Outcome(parcel, self._compared(parcel, decision), answered, was_sent=True)
+            with tracing.of_requests("submit", parcel.requests, parcel.batch.batch_id):
+                return self._sent(self._leased(parcel))
         except LeaseLost:
             return Outcome(parcel, None)
 
@@ -62,15 +57,26 @@ class Submitter:
         if self._is_paused(parcel):
             return Outcome(parcel, Wait("submissions are paused", pauses=False))
         try:
-            parcel = self._leased(parcel)
-            batch = parcel.batch
-            lookup = self.thunderhead.find(batch.client_reference, parcel.traceparent)
-            now = self.leases.clock()
-            decision = submission.after_lookup(lookup, batch, self.guarantees, now)
-            answered = not isinstance(lookup, CallFailed)
-            return Outcome(parcel, self._compared(parcel, decision), answered)
+            with tracing.of_requests("look up", parcel.requests, parcel.batch.batch_id):
+                return self._found(self._leased(parcel))
         except LeaseLost:
             return Outcome(parcel, None)
+
+    def _sent(self, parcel: Parcel) -> Outcome:
+        answer = self.thunderhead.submit(parcel.payload, parcel.traceparent)
+        decision = submission.decide(answer, parcel.batch, parcel.request_ids)
+        answered = not isinstance(answer, Unknown | NotSent)
+        if isinstance(answer, Forbidden):
+            # Here, and not only once it is recorded: more are waiting to be sent.
+            self.pauses.keep_for_this_run(pausing.SUBMISSIONS)
+        return Outcome(parcel, self._compared(parcel, decision), answered, was_sent=True)
+
+    def _found(self, parcel: Parcel) -> Outcome:
+        batch = parcel.batch
+        lookup = self.thunderhead.find(batch.client_reference, parcel.traceparent)
+        decision = submission.after_lookup(lookup, batch, self.guarantees, self.leases.clock())
+        answered = not isinstance(lookup, CallFailed)
+        return Outcome(parcel, self._compared(parcel, decision), answered)
 
     def _is_paused(self, parcel: Parcel) -> bool:
         its_own = pausing.submissions_of(parcel.batch.batch_config_id)

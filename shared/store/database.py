@@ -18,6 +18,7 @@ from shared.store.batches import BatchesTable
 from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database_errors import is_worth_repeating
 from shared.store.engine import READ_ONLY
+from shared.store.figures import FiguresTables
 from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
@@ -46,6 +47,13 @@ class SqlTransaction:
         self.outbox = OutboxTable(connection)
         self.pauses = PausesTable(connection)
         self.job_runs = JobRunsTable(connection)
+        self.figures = FiguresTables(connection)
+        self.committed: list[Callable[[], object]] = []
+        """What is to be done after the commit."""
+
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Do something once the transaction is committed; never where it is not."""
+        self.committed.append(action)
 
 
 class SqlStore:
@@ -91,12 +99,17 @@ class SqlStore:
         for run in range(1, _MAX_RUNS + 1):
             try:
                 with engine.begin() as connection:
-                    return work(SqlTransaction(connection))
+                    transaction = SqlTransaction(connection)
+                    result = work(transaction)
             except DBAPIError as error:
                 if run == _MAX_RUNS or not is_worth_repeating(error):
                     raise _unavailable(error) from error
             except PoolTimeoutError as error:
                 raise DatabaseUnavailable("no database connection was free in time") from error
+            else:
+                for action in transaction.committed:
+                    action()
+                return result
             # Two that met in a deadlock must not meet again: full jitter.
             self._pause(random.uniform(0, _FIRST_WAIT_SECONDS * 2**run))  # noqa: S311
         raise AssertionError("unreachable")

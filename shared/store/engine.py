@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from shared.errors import SettingsError
+from shared.store.spans import trace_statements
 from shared.store.sql_server import create_sql_server_engine
 
 READ_ONLY = "oms_read_only"
@@ -32,6 +33,7 @@ def create_engine(url: str) -> Engine:
     try:
         engine = _create(url)
         engine.dialect.create_connect_args(engine.url)
+        trace_statements(engine)
     except (ArgumentError, ValueError):  # its text may hold the password
         raise SettingsError("OMS_DATABASE_URL: not a SQLAlchemy URL") from None
     except ImportError as error:

@@ -69,6 +69,7 @@ class OutboxTable:
                 row.payload,
                 row.traceparent,
                 row.attempts,
+                row.created_at,
             )
             for row in self._connection.execute(statement)
         ]

@@ -6,13 +6,17 @@ Pure ASGI: a BaseHTTPMiddleware would cost more than the rest of the framework t
 from __future__ import annotations
 
 import logging
+import re
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.domain.tracing import continue_or_start, trace_id_of
+from shared import tracing
+from shared.domain.tracing import continue_or_start, trace_id_of, valid_traceparent
 from shared.web.problems import INTERNAL_ERROR, problem_response
 from shared.web.security_headers import secure
 
@@ -34,12 +38,24 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traceparent = continue_or_start(Headers(scope=scope).get("traceparent"))
-        is_head = scope["method"] == "HEAD"
+        # Under the Functions worker the current context is the host's, which goes on from the
+        # caller's.
+        caller = tracing.current_traceparent() or valid_traceparent(
+            Headers(scope=scope).get("traceparent")
+        )
+        with _span(scope, caller) as span:
+            traceparent = tracing.traceparent_of(span, caller) or continue_or_start(caller)
+            await self._serve(scope, receive, send, traceparent, span)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, traceparent: str, span: Span
+    ) -> None:
+        method = scope["method"]
+        is_head = method == "HEAD"
         scope = {
             **scope,
             # Whatever answers GET answers HEAD, without the body.
-            "method": "GET" if is_head else scope["method"],
+            "method": "GET" if is_head else method,
             "state": {**(scope.get("state") or {}), "traceparent": traceparent},
         }
         has_started = False
@@ -48,6 +64,7 @@ class Boundary:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
+                _note_answer(span, method, scope, message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["traceparent"] = traceparent
                 secure(headers, scope.get("scheme"))
@@ -63,6 +80,35 @@ class Boundary:
             if has_started:
                 raise  # the server has to break off an answer that is not whole
             await problem_response(INTERNAL_ERROR, Request(scope))(scope, receive, answer)
+
+
+def _span(scope: Scope, caller: str | None) -> AbstractContextManager[Span]:
+    """Return the span of a call. Probes have none: they would be most of what is seen."""
+    path = scope["path"]
+    if "/health/" in path:
+        return nullcontext(INVALID_SPAN)
+    attributes: dict[str, str | int] = {
+        "http.request.method": scope["method"],
+        "url.scheme": scope.get("scheme", "https"),
+        "url.path": path,
+    }
+    return tracing.span(scope["method"], SpanKind.SERVER, attributes=attributes, parent=caller)
+
+
+def _note_answer(span: Span, method: str, scope: Scope, status: int) -> None:
+    span.set_attribute("http.response.status_code", status)
+    if status >= 500:
+        tracing.mark_failed(span, str(status))
+    if template := getattr(scope.get("route"), "path", None):
+        route = _whole(template, scope["path"])
+        span.set_attribute("http.route", route)
+        span.update_name(f"{method} {route}")
+
+
+def _whole(template: str, path: str) -> str:
+    """Return a route with the prefix under which it is included, and no types of parameters."""
+    prefix = "/".join(path.split("/")[: -template.count("/")])
+    return prefix + re.sub(r":\w+}", "}", template)
 
 
 def _report(error: Exception, scope: Scope, traceparent: str) -> None:

@@ -41,6 +41,12 @@ class WorkerProcess:
         [summary] = outcome["summaries"]
         return dict(summary)
 
+    def lines(self) -> list[str]:
+        """Wait for the end of the run and return what the host was told meanwhile."""
+        outcome = self._receive()
+        assert outcome["error"] is None, outcome
+        return list(outcome["lines"])
+
     def end(self) -> None:
         """Close its input, which ends it."""
         assert self._process.stdin is not None

@@ -13,6 +13,7 @@ from tests.functions.peers import Peers
 from tests.functions.processes import WorkerProcess, worker_processes
 from tests.functions.settings import invoice, settings
 from tests.functions.worker import InvocationFailed, Load, LoadedFunction, succeeded
+from tests.functions.worker_process import summary_in
 from tests.integration.waiting import wait_for
 
 REQUESTS = "/api/v1/document-requests"
@@ -43,7 +44,7 @@ def statuses(api: LoadedFunction) -> Counter[str]:
 
 def summaries(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     """Return the summaries of the runs that have been logged."""
-    return [vars(record)["oms"] for record in caplog.records if hasattr(record, "oms")]
+    return [found for record in caplog.records if (found := summary_in(record))]
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture, name: str) -> list[str]:

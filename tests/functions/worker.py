@@ -162,15 +162,16 @@ class Worker:
         """Send a message and wait for its answer."""
         return self.begin(kind, message).result(DEADLINE_SECONDS)
 
-    def specialize(self, environment: Mapping[str, str]) -> None:
+    def specialize(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Give a worker that was started in advance the app and its settings, as plans that scale
-        to zero do.
+        to zero do. Returns what the worker says it can.
         """
         message = protos.FunctionEnvironmentReloadRequest(
             environment_variables=dict(environment), function_app_directory=str(ROOT)
         )
         response = self.ask("function_environment_reload_request", message)
         assert response.result.status == protos.StatusResult.Success
+        return dict(response.capabilities)
 
     def load(self, name: str) -> LoadedFunction:
         """Load a function from its function.json, anew. Raises LoadFailed."""

@@ -14,28 +14,40 @@ from time import perf_counter
 from typing import Any
 
 
-class _Summaries(logging.Handler):
-    """Keeps the summaries of the runs, which the jobs log."""
+class _HostsChannel(logging.Handler):
+    """Stands for the worker's own handler, which sends each record, formatted, to the host."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.seen: list[dict[str, Any]] = []
+        self.lines: list[str] = []
+        self.summaries: list[dict[str, Any]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(record, "oms"):
-            self.seen.append(record.oms)
+        self.lines.append(self.format(record))
+        if summary := summary_in(record):
+            self.summaries.append(summary)
+
+
+def summary_in(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the summary that the end of a run was logged with; empty for other records."""
+    if record.getMessage() != "job run finished":
+        return {}
+    fields = vars(record).items()
+    return {name.removeprefix("oms."): value for name, value in fields if name.startswith("oms.")}
 
 
 def main(name: str) -> None:
-    summaries = _Summaries()
-    logging.basicConfig(level=logging.INFO, handlers=[summaries])
+    channel = _HostsChannel()
+    # As the worker does it: without a formatter, which `basicConfig` would set.
+    logging.getLogger().addHandler(channel)
+    logging.getLogger().setLevel(logging.INFO)
     specialization = _read()
 
     start = perf_counter()
     from tests.functions.worker import InvocationFailed, Worker
 
     with Worker() as worker:
-        worker.specialize(specialization["environment"])
+        capabilities = worker.specialize(specialization["environment"])
         ready = perf_counter()
         function = worker.load(name)
         loaded = perf_counter()
@@ -45,16 +57,19 @@ def main(name: str) -> None:
                 "loadSeconds": loaded - ready,
                 "packages": sorted({module.partition(".")[0] for module in sys.modules}),
                 "modules": len(sys.modules),
+                "loaded": sorted(sys.modules),
+                "capabilities": capabilities,
             }
         )
         while tick := _read():
             error = None
-            summaries.seen.clear()
+            channel.lines.clear()
+            channel.summaries.clear()
             try:
                 function.tick(past_due=tick["pastDue"])
             except InvocationFailed as failure:
                 error = str(failure)
-            _write({"error": error, "summaries": summaries.seen})
+            _write({"error": error, "summaries": channel.summaries, "lines": channel.lines})
 
 
 def _read() -> dict[str, Any]:

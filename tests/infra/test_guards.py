@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.measures import CATALOGUE
 from tests.infra.bicep import INFRA, ROOT, Resource, files, read
 
 MODULES = INFRA / "modules"
@@ -159,6 +160,17 @@ def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
     for rule in ("rules", "databaseLimits"):
         assert "/docs/" not in str(alerts.resource(rule).body)
         assert "${runbookBaseUrl}/" in alerts.resource(rule).properties["description"]
+
+
+def test_the_figures_of_the_alerts_are_those_of_the_code() -> None:
+    text = (MODULES / "alerts.bicep").read_text()
+    known = {measure.name: measure.attributes for measure in CATALOGUE}
+    for query in re.findall(r"query: '(.*)'", text):
+        names = re.findall(r'Name == "([^"]+)"', query)
+        assert names
+        assert set(names) <= set(known)
+        attributes = set(re.findall(r'Properties\["([^"]+)"\]', query))
+        assert attributes <= {attribute for name in names for attribute in known[name]}
 
 
 def test_every_stage_decides_the_same_things() -> None:

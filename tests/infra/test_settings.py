@@ -23,7 +23,10 @@ OF_THE_PLATFORM = {
     "AzureWebJobsStorage__blobServiceUri",
     "AzureWebJobsStorage__clientId",
     "AzureWebJobsStorage__credential",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+    "OTEL_TRACES_SAMPLER",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
     *(name for name, _ in SCHEDULES),
 }
 KNOWN = {f"OMS_{name.upper()}" for name in Settings.model_fields}

@@ -7,12 +7,18 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 from aiohttp import web
 from fastapi.testclient import TestClient
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -21,6 +27,7 @@ from local.broker import MockBroker
 from local.problems import Handler
 from local.thunderhead import ThunderheadOptions, create_app
 from local.thunderhead.options import TOKEN_PATH
+from shared import measures, tracing
 from shared.asgi import api
 from shared.composition import System, compose
 from shared.settings import Settings
@@ -83,6 +90,32 @@ def log() -> Iterator[io.StringIO]:
     root.setLevel(level)
     for logger, before in zip(loggers, levels, strict=True):
         logger.setLevel(before)
+
+
+@pytest.fixture
+def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
+    """Every span and metric, as an exporter would get them."""
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("oms")
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("oms"))
+    monkeypatch.setattr(measures, "_instruments", measures.instruments(meter))
+    return Telemetry(exporter, reader)
+
+
+@dataclass
+class Telemetry:
+    exporter: InMemorySpanExporter
+    reader: InMemoryMetricReader
+
+    def spans(self) -> str:
+        return "\n".join(span.to_json() for span in self.exporter.get_finished_spans())
+
+    def metrics(self) -> str:
+        collected = self.reader.get_metrics_data()
+        assert collected is not None
+        return str(collected.to_json())
 
 
 class Flow:
@@ -189,7 +222,7 @@ def _use(flow: Flow) -> None:
 
 @pytest.mark.parametrize("kind", USERS)
 def test_secrets_and_personal_data_stay_where_they_belong(
-    kind: str, database_url: str, log: io.StringIO
+    kind: str, database_url: str, log: io.StringIO, telemetry: Telemetry
 ) -> None:
     with ExitStack() as stack:
         flow = Flow(stack, kind, database_url)
@@ -220,8 +253,13 @@ def test_secrets_and_personal_data_stay_where_they_belong(
     written = log.getvalue()
     assert "urllib3.connectionpool" in written
     assert "sqlalchemy.engine" in written
+    spans, metrics = telemetry.spans(), telemetry.metrics()
+    assert all(name in spans for name in ("POST /batches", "INSERT outbox", "send oms-"))
+    assert "oms.request.transitions" in metrics
     for name, text in (
         ("log", written),
+        ("span", spans),
+        ("metric", metrics),
         ("answer", "\n".join(flow.told)),
         ("target", "\n".join(targets)),
         *((name, kept[name]) for name in ("job_runs", "pauses")),

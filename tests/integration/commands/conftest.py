@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from local import reference_data
-from local.broker import MockBroker
-from local.serving import ServerThread
-from local.thunderhead import ThunderheadOptions, create_app
 from tests.integration.commands.processes import Environment
-from tests.integration.commands.stack import Stack, StackStarter
-from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
+from tests.integration.commands.stack import Stack, StackStarter, stack_of
 
 
 @pytest.fixture
@@ -21,12 +16,7 @@ def start(database_url: str) -> Iterator[StackStarter]:
     with ExitStack() as stack:
 
         def starter(**options: Any) -> Stack:
-            values = {"generation_seconds": (0.2, 0.2), **options}
-            app = create_app(ThunderheadOptions(**values))
-            thunderhead = stack.enter_context(ServerThread(app))
-            codes = stack.enter_context(ServerThread(reference_data.create_app()))
-            broker = stack.enter_context(MockBroker([TOPIC, POLICY_TOPIC]))
-            return Stack(thunderhead, broker, database_url, codes)
+            return stack.enter_context(stack_of(database_url, **options))
 
         yield starter
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
+from local import reference_data
 from local.broker import MockBroker
 from local.serving import ServerThread
+from local.thunderhead import ThunderheadOptions, create_app
 from tests.integration.commands.processes import Environment
+from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
 
 
 @dataclass
@@ -61,6 +65,18 @@ class Stack:
         url = f"{self.thunderhead.url}/_simulator/requests"
         count: int = requests.get(url, timeout=10).json()["submit"]
         return count
+
+
+@contextmanager
+def stack_of(database_url: str, **options: Any) -> Iterator[Stack]:
+    """Start the peers; options are those of the Thunderhead simulator."""
+    app = create_app(ThunderheadOptions(**{"generation_seconds": (0.2, 0.2), **options}))
+    with (
+        ServerThread(app) as thunderhead,
+        ServerThread(reference_data.create_app()) as codes,
+        MockBroker([TOPIC, POLICY_TOPIC]) as broker,
+    ):
+        yield Stack(thunderhead, broker, database_url, codes)
 
 
 StackStarter = Callable[..., Stack]

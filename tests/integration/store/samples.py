@@ -63,7 +63,7 @@ def batch(owner: UUID, leased_until: datetime, **changes: Any) -> Batch:
 
 
 def event(request_id: UUID, generation: int = 1) -> OutboxEvent:
-    return OutboxEvent(uuid4(), request_id, generation, TOPIC, b"{}", TRACEPARENT)
+    return OutboxEvent(uuid4(), request_id, generation, TOPIC, b"{}", TRACEPARENT, created_at=START)
 
 
 def store_requests(store: SqlStore, requests: Sequence[DocumentRequest]) -> list[UUID]:

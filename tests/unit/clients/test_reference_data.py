@@ -361,7 +361,7 @@ def test_an_outage_is_reported_once_and_so_is_its_end(caplog: pytest.LogCaptureF
         reference_data.codes("X", TODAY)
 
     assert messages(caplog) == ["dependency is unavailable", "dependency is available again"]
-    assert caplog.records[0].__dict__["reason"] == "Reference Data answered 503"
+    assert caplog.records[0].__dict__["event.reason"] == "Reference Data answered 503"
 
 
 # --- threads and bounds ------------------------------------------------------------------

@@ -136,6 +136,9 @@ class MemoryTables:
         self.pauses = MemoryPauses()
         self.job_runs = MemoryJobRuns()
 
+    def after_commit(self, action: Callable[[], object]) -> None:
+        action()
+
 
 class MemoryStore:
     """Keeps its tables in memory; a transaction that fails leaves them as they were."""
