@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from local.scenes import play_scenes
 from local.stack import Ports, Stack, running_stack
 from local.stopping import StopSignals
 
@@ -23,6 +24,8 @@ def run_playground(stop: StopSignals, console: Console) -> NoReturn:
     with running_stack(stop, console.print, PORTS) as stack:
         # Addresses and commands stay in one piece, whatever the width: they are to be copied.
         console.print(_addresses(stack), soft_wrap=True, markup=False)
+        play_scenes(stack)
+        console.print("The console has something of everything to show now.\n")
         while True:
             for message in stack.new_events():
                 event = message["value"] or {}
@@ -41,6 +44,7 @@ def _addresses(stack: Stack) -> str:
     control = stack.thunderhead_url.removesuffix("/thunderhead/v1") + "/_simulator"
     found = shlex.quote(f"{stack.requests_url}?requestCorrelationId=HELLO-1")
     return f"""
+Console         {stack.console_url}
 API             {stack.requests_url}
   documentation {stack.api_url}/docs
   health        {stack.api_url}/health/ready

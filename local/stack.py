@@ -1,7 +1,7 @@
 """The whole system on one machine: the real parts as processes, the others' parts simulated.
 
 Reference Data simulator ─┐            ┌─ Thunderhead simulator
-                  API ────┤── SQLite ──┤
+      API and console ────┤── SQLite ──┤
    ProcessingTimer worker ┘            └─ MonitoringTimer worker ── Kafka broker ── consumer
 """
 
@@ -51,6 +51,8 @@ class Stack:
     bootstrap_servers: str
     children: Children
     consumer: Child
+    settings: dict[str, str]
+    """The environment of its parts."""
     keeps_files: bool = False
     """Whether logs and database outlive the stack."""
 
@@ -58,6 +60,23 @@ class Stack:
     def requests_url(self) -> str:
         """The collection of document requests."""
         return f"{self.api_url}/api/v1/document-requests"
+
+    @property
+    def console_url(self) -> str:
+        """The operator console."""
+        return f"{self.api_url}/console/"
+
+    @property
+    def database_url(self) -> str:
+        """The database of all parts."""
+        return self.settings["OMS_DATABASE_URL"]
+
+    def operate(self, *arguments: str) -> None:
+        """Do what an operator does: `python -m shared operations …`."""
+        command = self.children.start(
+            f"operations-{arguments[0]}", self.settings, "shared", "operations", *arguments
+        )
+        self.children.wait_for_end(command)
 
     def new_events(self) -> list[dict[str, Any]]:
         """Return the events that the consumer process has printed since the last call."""
@@ -125,6 +144,7 @@ def _start(
         "OMS_EVENTS_ALLOWED_TOPICS": json.dumps([POLICY_TOPIC]),
         "OMS_POLL_MIN_SECONDS": "1",
         "OMS_RETRY_BASE_SECONDS": "1",
+        "OMS_STATISTICS_SECONDS": "5",
         "PROCESSING_SCHEDULE": SCHEDULE,
         "MONITORING_SCHEDULE": SCHEDULE,
     }
@@ -147,6 +167,7 @@ def _start(
     ]
     children.wait_until(lambda: _is_live(api_url), api)
     report(f"Document Request API      {api_url}")
+    report(f"Operator console          {api_url}/console/")
     for timer in timers:
         report(f"{timer.name:25} {children.first_line(timer)}")
     return Stack(
@@ -157,6 +178,7 @@ def _start(
         bootstrap_servers=bootstrap_servers,
         children=children,
         consumer=consumer,
+        settings=settings,
     )
 
 

@@ -13,10 +13,18 @@ from typing import Any
 
 from shared import operator_commands
 from shared.errors import DatabaseUnavailable, SettingsError
-from shared.settings import ApiAuth, DatabaseSettings, Settings, load_settings
+from shared.settings import (
+    ApiAuth,
+    ConsoleAuth,
+    DatabaseSettings,
+    Settings,
+    is_platform_authenticating,
+    load_settings,
+)
 from shared.telemetry import log_to
 
 EXIT_CANNOT_RUN = 2
+_NO_CONSOLE = "No operator console: nobody could sign in here (OMS_CONSOLE_AUTH)"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(command=_migrate)
 
-    serve = commands.add_parser("serve", help="serve the Document Request API")
+    serve = commands.add_parser("serve", help="serve the Document Request API and the console")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=_port, default=8000)
     serve.set_defaults(command=_serve)
@@ -75,20 +83,28 @@ def _migrate(_options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     settings, stop_exporting = _started()
-    if settings.api_auth is ApiAuth.NONE and not _is_loopback(options.host):
+    is_loopback = _is_loopback(options.host)
+    if settings.api_auth is ApiAuth.NONE and not is_loopback:
         raise SettingsError("OMS_API_AUTH: none serves only a loopback --host")
+    if settings.console_auth is ConsoleAuth.NONE and not is_loopback:
+        raise SettingsError("OMS_CONSOLE_AUTH: none serves only a loopback --host")
 
     import uvicorn
 
-    from shared.asgi import api
+    from shared.asgi import api, console, with_console
     from shared.composition import compose
 
     system = compose(settings)
-    application = api(system)
+    application: Any = api(system)
+    has_console = settings.console_auth or _can_sign_in(settings, is_loopback)
+    if has_console:
+        application = with_console(application, console(system))
     _require_schema(system.store.is_migrated())
-    print(f"Document Request API on http://{options.host}:{options.port}/docs", flush=True)
-    # The server ends in an orderly way at this signal, then sends it to us again: to end us.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    url = f"http://{options.host}:{options.port}"
+    print(f"Document Request API on {url}/docs")
+    print(f"Operator console on {url}/console/" if has_console else _NO_CONSOLE, flush=True)
+    # The server ends in an orderly way at this signal, then sends it to us again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(
             application,
@@ -101,6 +117,13 @@ def _serve(options: argparse.Namespace) -> int:
     finally:
         stop_exporting()
     return 0
+
+
+def _can_sign_in(settings: Settings, is_loopback: bool) -> bool:
+    """Tell whether the console's own way of signing in works here, where none was chosen."""
+    if settings.console_sign_in is ConsoleAuth.NONE:
+        return is_loopback
+    return is_platform_authenticating()
 
 
 def _run_job(options: argparse.Namespace) -> int:

@@ -10,16 +10,20 @@ from datetime import timedelta
 from uuid import uuid4
 
 from shared import exporters
-from shared.clients.kafka import KafkaPublisher
 from shared.clients.reference_data import ReferenceDataClient
 from shared.clients.thunderhead import ThunderheadClient
 from shared.clients.traced_publisher import TracedPublisher
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
+from shared.domain.statuses import RequestStatus
 from shared.domain.submission import Guarantees
 from shared.domain.timing import Clock, utc_now
 from shared.jobs.assembling import Assembler
+from shared.jobs.audit import Audit
+from shared.jobs.batch_pages import BatchPages
+from shared.jobs.bulk import BulkOperations
 from shared.jobs.census import Census
+from shared.jobs.console_models import AlertLimits
 from shared.jobs.earlier_documents import EarlierDocuments
 from shared.jobs.enriching import Enricher
 from shared.jobs.held import HeldBatches
@@ -28,15 +32,18 @@ from shared.jobs.leasing import Leases
 from shared.jobs.monitoring import MonitoringJob
 from shared.jobs.operations import Operations
 from shared.jobs.outcomes import Recorder
+from shared.jobs.overview import Overviews
 from shared.jobs.polling import Deadlines, Poller
 from shared.jobs.ports import Publisher, ReferenceData, Thunderhead
 from shared.jobs.processing import ProcessingJob
 from shared.jobs.publishing import Publishing
 from shared.jobs.queries import Queries
+from shared.jobs.request_pages import RequestPages
 from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
+from shared.jobs.statistics import StatisticsUpdate
 from shared.jobs.submissions import Submissions
-from shared.settings import Settings, load_settings
+from shared.settings import EventsTransport, Settings, load_settings
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
 from shared.telemetry import log_through_worker
@@ -63,6 +70,11 @@ class System:
     operations: Operations
     held: HeldBatches
     submissions: Submissions
+    overviews: Overviews
+    request_pages: RequestPages
+    batch_pages: BatchPages
+    bulk: BulkOperations
+    audit: Audit
     processing: ProcessingJob
     monitoring: MonitoringJob
     clock: Clock
@@ -88,12 +100,23 @@ def compose_function() -> System:
 
 
 def default_clients(settings: Settings, clock: Clock) -> Clients:
-    """Return clients that speak HTTP and Kafka; they connect at their first use."""
+    """Return clients of the other systems; they connect at their first use."""
     return Clients(
         ReferenceDataClient(settings, clock),
         ThunderheadClient(settings, clock),
-        TracedPublisher(KafkaPublisher(settings), "kafka"),
+        _publisher(settings),
     )
+
+
+def _publisher(settings: Settings) -> Publisher:
+    # A cold start pays for the library of its own transport alone.
+    if settings.events_transport is EventsTransport.KAFKA:
+        from shared.clients.kafka import KafkaPublisher  # noqa: PLC0415
+
+        return TracedPublisher(KafkaPublisher(settings), "kafka")
+    from shared.clients.amqp import AmqpPublisher  # noqa: PLC0415
+
+    return TracedPublisher(AmqpPublisher(settings), "eventhubs")
 
 
 def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None = None) -> System:
@@ -150,6 +173,9 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         ),
         publishing=Publishing(store, clients.publisher, event_leases, runs, backoff),
         retention=Retention(store, _retention_periods(settings), runs, clock),
+        statistics=StatisticsUpdate(
+            store, runs, clock, timedelta(seconds=settings.statistics_seconds)
+        ),
         census=Census(store, clock),
         recorder=recorder,
         leases=leases,
@@ -158,26 +184,47 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
         polling=polling,
         concurrency=settings.http_concurrency,
     )
+    queries = Queries(store)
+    operations = Operations(
+        store,
+        clients.reference_data,
+        EarlierDocuments(store, clients.thunderhead, clock, guarantees, pending_grace),
+        recorder,
+        settings.topic_for,
+        clock,
+    )
     return System(
         store=store,
         clients=clients,
         runs=runs,
         intake=Intake(store, clients.reference_data, clock, uuid4),
-        queries=Queries(store),
-        operations=Operations(
-            store,
-            clients.reference_data,
-            EarlierDocuments(store, clients.thunderhead, clock, guarantees, pending_grace),
-            recorder,
-            settings.topic_for,
-            clock,
-        ),
+        queries=queries,
+        operations=operations,
         held=HeldBatches(store, clients.thunderhead, recorder, clock),
         submissions=Submissions(store, clock),
+        overviews=Overviews(store, _alert_limits(settings), clock),
+        request_pages=RequestPages(store, settings.thunderhead_transaction_data_type, clock),
+        batch_pages=BatchPages(store, clock),
+        bulk=BulkOperations(operations, queries),
+        audit=Audit(store),
         processing=processing,
         monitoring=monitoring,
         clock=clock,
         settings=settings,
+    )
+
+
+def _alert_limits(settings: Settings) -> AlertLimits:
+    waiting = timedelta(seconds=settings.alert_waiting_seconds)
+    return AlertLimits(
+        waiting={
+            RequestStatus.RECEIVED: waiting,
+            RequestStatus.PROCESSING: waiting,
+            RequestStatus.SUBMITTED: timedelta(seconds=settings.batch_deadline_seconds),
+            RequestStatus.HELD: timedelta(seconds=settings.alert_held_seconds),
+        },
+        unpublished=timedelta(seconds=settings.alert_unpublished_seconds),
+        job_silence=timedelta(seconds=settings.alert_job_seconds),
     )
 
 

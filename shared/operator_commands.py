@@ -1,18 +1,23 @@
 """The commands of operators: `python -m shared operations …` (contracts, section 6).
 
-Every action names who orders it and why: in the history where a status changes, and in the log.
+Every action names who orders it and why: in the audit, and in the history where a status changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from shared.domain.statuses import FailureCategory
+from shared.domain.timing import rfc3339
 from shared.errors import ActionRefused, ReferenceDataUnavailable, RequestNotFound
+from shared.jobs.console_models import ActionFilter, Position
 from shared.jobs.queries import Caller
+from shared.jobs.request_storage import RequestFilter
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -22,8 +27,10 @@ if TYPE_CHECKING:
 
 EXIT_REFUSED = 1
 MOST_LISTED = 100
+PER_STEP = 100
+"""Requests that one step of a bulk order takes."""
 
-_Action = Callable[["System", argparse.Namespace], Sequence[str]]
+_Action = Callable[["System", argparse.Namespace], Iterable[str]]
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,6 +46,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         command = _add(actions, name, help_text, action)
         command.add_argument("request_id", type=UUID, metavar="REQUEST_ID")
         _add_version(command, "request")
+    command = _add(
+        actions, "audit", "list what operators did, newest first", _list_actions, ordered=False
+    )
+    command.add_argument("--of", metavar="ID", help="only what was done to this request or batch")
+    command.add_argument("--by", metavar="NAME", help="only what this person did")
     _add(actions, "held", "list the HELD batches, longest held first", _list_held, ordered=False)
     batches = {
         "adopt": ("take a batch of Thunderhead for this one", _adopt),
@@ -52,6 +64,21 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         _add_version(command, "batch")
         if name == "adopt":
             command.add_argument("--thunderhead-batch", required=True, metavar="ID")
+    command = _add(actions, "poll-now", "ask Thunderhead about a SUBMITTED batch", _poll_now)
+    command.add_argument("batch_id", type=UUID, metavar="BATCH_ID")
+    _add_version(command, "batch")
+    command = _add(
+        actions,
+        "reprocess-matching",
+        "send all FAILED requests that match on their way again",
+        _reprocess_matching,
+    )
+    command.add_argument("--source-system", metavar="CODE")
+    command.add_argument("--document-name", metavar="CODE")
+    command.add_argument("--batch", metavar="ID", help="carried by it: our id or Thunderhead's")
+    command.add_argument("--failure-category", type=FailureCategory, metavar="CATEGORY")
+    for bound in ("from", "to"):
+        command.add_argument(f"--received-{bound}", type=_moment, metavar="TIME")
     for name, help_text, action in (
         ("pause", "submit nothing until somebody resumes", _pause),
         ("resume", "submit again what was paused", _resume),
@@ -89,6 +116,16 @@ def _words(limit: int) -> Callable[[str], str]:
         return text.strip()
 
     return read
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise argparse.ArgumentTypeError("a time with its zone is needed: 2026-01-31T09:30:00Z")
+    return moment
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -186,6 +223,55 @@ def _decided(
     return _statuses(
         decide(options.batch_id, _caller(options), options.reason, version=options.version)
     )
+
+
+def _poll_now(system: System, options: argparse.Namespace) -> Sequence[str]:
+    system.batch_pages.poll_now(
+        options.batch_id, _caller(options), options.reason, version=options.version
+    )
+    return [f"{options.batch_id} is due"]
+
+
+def _reprocess_matching(system: System, options: argparse.Namespace) -> Iterator[str]:
+    """Yield a line as each step ends: thousands may match."""
+    where = RequestFilter(
+        source_system=options.source_system,
+        document_name=options.document_name,
+        batch_ids=(options.batch,) if options.batch else (),
+        failure_category=options.failure_category,
+        received_from=options.received_from,
+        received_to=options.received_to,
+    )
+    if where == RequestFilter():
+        raise ActionRefused("NO_CONDITION", "Say which: everything that FAILED is too much.")
+    done = refused = 0
+    position: Position | None = None
+    while True:
+        step = system.bulk.reprocess_matching(
+            where, PER_STEP, position, _caller(options), options.reason
+        )
+        for result in step.results:
+            if result.request:
+                done += 1
+                yield from _statuses([result.request])
+            else:
+                refused += 1
+                yield f"{result.request_id} {result.code}: {result.message}"
+        position = step.next_position
+        if position is None:
+            break
+    yield f"{done} reprocessed, {refused} refused"
+
+
+def _list_actions(system: System, options: argparse.Namespace) -> Sequence[str]:
+    where = ActionFilter(actor=options.by, target_id=options.of)
+    page = system.audit.page(where, MOST_LISTED, None, Caller("command line"))
+    lines = [
+        f"{rfc3339(one.at)} {one.actor} {one.action} {one.target_kind} {one.target_id} "
+        f"{one.outcome}" + (f": {one.reason}" if one.reason else "")
+        for one in page.actions
+    ] or ["nobody did anything"]
+    return [*lines, "… and more"] if page.next_position else lines
 
 
 def _pause(system: System, options: argparse.Namespace) -> Sequence[str]:

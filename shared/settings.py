@@ -28,6 +28,8 @@ LOCAL = "local"
 TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
 EVERY_SOURCE_SYSTEM = "*"
 DEFAULT_DATABASE_URL = "sqlite:///oms.db"
+_URLS = ("reference_data_base_url", "thunderhead_base_url", "thunderhead_token_url", "api_issuer")
+"""What is called by these carries credentials or personal data, or is what we trust."""
 
 
 class ThunderheadAuth(StrEnum):
@@ -47,14 +49,23 @@ class ApiAuth(StrEnum):
     NONE = "none"
 
 
+class ConsoleAuth(StrEnum):
+    """How operators sign in to the console."""
+
+    PLATFORM = "platform"
+    NONE = "none"
+
+
 class EventsTransport(StrEnum):
     """How events reach Event Hubs."""
 
     KAFKA = "kafka"
+    AMQP = "amqp"
+    AMQP_WEBSOCKET = "amqp-websocket"
 
 
 class KafkaSecurity(StrEnum):
-    """How the Kafka client authenticates with the broker."""
+    """How we authenticate with the broker, over either protocol."""
 
     PLAINTEXT = "plaintext"
     SAS = "sas"
@@ -85,6 +96,12 @@ def _exact_http_url(value: str) -> str:
 
 def _http_url(value: str) -> str:
     return _exact_http_url(value).rstrip("/")
+
+
+def _trace_url(value: str) -> str:
+    if not re.match(r"https?://[^\s/]", value) or value.count("{traceId}") != 1:
+        raise ValueError("must be an http or https URL with {traceId} in it")
+    return value
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -232,8 +249,29 @@ class Settings(DatabaseSettings):
         {},
         description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
+    statistics_seconds: Seconds = Field(
+        300, description="How often the monitoring job brings the console's statistics up to date."
+    )
+    alert_waiting_seconds: Seconds = Field(
+        1800,
+        description="How long a request may be RECEIVED or PROCESSING before the console warns. "
+        "(SUBMITTED: OMS_BATCH_DEADLINE_SECONDS.)",
+    )
+    alert_held_seconds: Seconds = Field(
+        3600, description="How long a request may be HELD before the console warns."
+    )
+    alert_unpublished_seconds: Seconds = Field(
+        900, description="How long an event may wait to be published before the console warns."
+    )
+    alert_job_seconds: Seconds = Field(
+        900,
+        description="How long after the end of a job's last run the console warns that the job "
+        "may be dead; longer than a run may take.",
+    )
     events_transport: EventsTransport = Field(
-        EventsTransport.KAFKA, description="How events reach Event Hubs."
+        EventsTransport.KAFKA,
+        description="How events reach Event Hubs: `kafka` (port 9093), `amqp` (5671) or "
+        "`amqp-websocket` (443).",
     )
     events_topic: str = Field(
         "oms-document-status",
@@ -246,7 +284,8 @@ class Settings(DatabaseSettings):
     )
     kafka_bootstrap_servers: str = Field(
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
-        description="`<namespace>.servicebus.windows.net:9093`, or host:port of a Kafka broker.",
+        description="`<namespace>.servicebus.windows.net:9093`, or host:port of a Kafka broker. "
+        "Names the namespace for AMQP too, which has ports of its own in place of 9093.",
     )
     kafka_security: KafkaSecurity = Field(
         KafkaSecurity.ENTRA,
@@ -254,7 +293,9 @@ class Settings(DatabaseSettings):
         "(only in `local`).",
     )
     eventhub_connection_string: SecretStr | None = Field(
-        None, description="Connection string of the Event Hubs namespace; required for sas."
+        None,
+        description="Connection string of the Event Hubs namespace, with a shared access key; "
+        "required for sas.",
     )
     events_ca_file: FilePath | None = Field(
         None,
@@ -292,6 +333,17 @@ class Settings(DatabaseSettings):
         "With OMS_API_AUTH=none, where all callers are one, only if it is set.",
     )
 
+    console_auth: ConsoleAuth | None = Field(
+        None,
+        description="How operators sign in to the console: `platform` (App Service "
+        "authentication in front) or `none` (only in `local`: whoever reaches it is an operator "
+        "with every role). Without it `none` in `local`, else `platform`.",
+    )
+    console_trace_url: Annotated[str, AfterValidator(_trace_url)] | None = Field(
+        None,
+        description="Where the console links to for a request's trace, with `{traceId}` in it: "
+        "`https://traces.example/trace/{traceId}`.",
+    )
     telemetry: Telemetry = Field(
         Telemetry.NONE,
         description="Where spans and metrics go: `none`, `otlp` (an OTLP receiver, by "
@@ -319,8 +371,37 @@ class Settings(DatabaseSettings):
             raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for OMS_ENVIRONMENT=local")
         if not self.is_local and self.api_auth is ApiAuth.NONE:
             raise SettingsError("OMS_API_AUTH: none is only for OMS_ENVIRONMENT=local")
-        if not self.is_local and (self.api_issuer or "https:").startswith("http:"):
-            raise SettingsError("OMS_API_ISSUER: must be https outside OMS_ENVIRONMENT=local")
+        if not self.is_local and self.console_auth is ConsoleAuth.NONE:
+            raise SettingsError("OMS_CONSOLE_AUTH: none is only for OMS_ENVIRONMENT=local")
+        for name in _URLS:
+            if not self.is_local and (getattr(self, name) or "").lower().startswith("http:"):
+                raise SettingsError(
+                    f"{_variable(name)}: must be https outside OMS_ENVIRONMENT=local"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_speak_amqp(self) -> Self:
+        if self.events_transport is EventsTransport.KAFKA:
+            return self
+        if self.kafka_security is KafkaSecurity.PLAINTEXT:
+            raise SettingsError("OMS_KAFKA_SECURITY: plaintext is only for Kafka, AMQP is TLS")
+        if "," in self.kafka_bootstrap_servers:
+            raise SettingsError("OMS_KAFKA_BOOTSTRAP_SERVERS: must be a single one for AMQP")
+        secret = self.eventhub_connection_string
+        if self.kafka_security is KafkaSecurity.SAS and secret:
+            parts = connection_string_parts(secret.get_secret_value())
+            if not parts.get("sharedaccesskeyname") or not parts.get("sharedaccesskey"):
+                raise SettingsError(
+                    "OMS_EVENTHUB_CONNECTION_STRING: needs SharedAccessKeyName and SharedAccessKey"
+                )
+            # Tokens are made for the namespace that we connect to.
+            host = re.escape(self.kafka_bootstrap_servers.rpartition(":")[0])
+            if not re.fullmatch(rf"(?i)sb://{host}(:\d+)?/?", parts.get("endpoint", "")):
+                raise SettingsError(
+                    "OMS_EVENTHUB_CONNECTION_STRING: its Endpoint must be the host of "
+                    "OMS_KAFKA_BOOTSTRAP_SERVERS"
+                )
         return self
 
     @model_validator(mode="after")
@@ -347,6 +428,11 @@ class Settings(DatabaseSettings):
         return self
 
     @property
+    def console_sign_in(self) -> ConsoleAuth:
+        """How operators sign in, said or not."""
+        return self.console_auth or (ConsoleAuth.NONE if self.is_local else ConsoleAuth.PLATFORM)
+
+    @property
     def caller_rate_limit(self) -> str | None:
         """The limit of each caller's calls, if there is one."""
         is_limited = self.api_auth is not ApiAuth.NONE or "api_rate_limit" in self.model_fields_set
@@ -359,16 +445,21 @@ class Settings(DatabaseSettings):
         return self.events_topic
 
 
-def require_platform_authentication() -> None:
-    """Make sure that the platform authenticates callers. Raises SettingsError.
+def is_platform_authenticating() -> bool:
+    """Tell whether App Service authenticates callers.
 
     Where it does, it takes the header that names the caller out of every incoming call and
-    writes its own; elsewhere anybody could send one. Asked by the API alone: jobs and commands
-    with the same settings run outside App Service too.
+    writes its own; elsewhere anybody could send one. Asked by the API and the console alone:
+    jobs and commands with the same settings run outside App Service too.
     """
-    if os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+    return os.environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+
+
+def require_platform_authentication(variable: str) -> None:
+    """Make sure that the platform authenticates, as a setting says. Raises SettingsError."""
+    if not is_platform_authenticating():
         raise SettingsError(
-            "WEBSITE_AUTH_ENABLED: must be true for OMS_API_AUTH=platform; App Service sets it "
+            f"WEBSITE_AUTH_ENABLED: must be true for {variable}=platform; App Service sets it "
             "where its authentication is on"
         )
 
@@ -412,6 +503,12 @@ def load_settings(kind: type[SettingsType]) -> SettingsType:
         field = re.search(r'field "(\w+)"', str(error))
         name = _variable(field[1]) if field else "OMS_*"
         raise SettingsError(f"{name}: must be JSON") from None
+
+
+def connection_string_parts(connection_string: str) -> dict[str, str]:
+    """Return the parts of a connection string by their names in lower case."""
+    parts = (part.partition("=") for part in connection_string.split(";"))
+    return {name.strip().lower(): value.strip() for name, _, value in parts if name.strip()}
 
 
 def _variable(field: str) -> str:

@@ -44,6 +44,7 @@ var settings = {
   OMS_API_AUDIENCE: apiClientId
   OMS_API_ROLE: 'DocumentRequests.Submit'
   OMS_API_CALLERS: apiCallers
+  OMS_CONSOLE_AUTH: 'platform'
 }
 
 output settings object = union(settings, furtherSettings)

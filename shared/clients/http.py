@@ -175,7 +175,6 @@ class HttpClient:
                     headers=all_headers | dict(headers or {}),
                     auth=self._auth,
                     timeout=call.remaining(),
-                    allow_redirects=False,
                     stream=True,
                 )
                 with answer:

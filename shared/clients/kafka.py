@@ -9,7 +9,8 @@ from uuid import UUID
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from shared.clients.kafka_config import NoToken, producer_config
+from shared.clients.event_identity import NoToken
+from shared.clients.kafka_config import producer_config
 from shared.domain.events import CONTENT_TYPE
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
-from shared.errors import OmsError
+from shared.clients.event_identity import EventIdentity
 from shared.settings import KafkaSecurity, Settings
-
-logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 1_000_000
 """Event Hubs takes less than 1 MiB, headers and framing included."""
@@ -63,36 +60,14 @@ def _security(settings: Settings) -> dict[str, Any]:
     }
 
 
-class NoToken(OmsError):
-    """Entra ID gave no token; the text says what kind of failure it was."""
-
-
 def entra_token(bootstrap_servers: str) -> Callable[[str], tuple[str, float]]:
-    """Return what gives librdkafka a token of the managed identity (AZURE_CLIENT_ID).
-
-    It raises NoToken. The credential keeps a token until five minutes before its end.
-    """
-    # Here, because they cost a cold start 270 ms that only this kind of security needs.
-    from azure.core.exceptions import AzureError  # noqa: PLC0415
-    from azure.identity import DefaultAzureCredential  # noqa: PLC0415
-
-    # By itself it would try for minutes; an event's time is shorter, and the next run tries again.
-    credential = DefaultAzureCredential(retry_total=1, connection_timeout=3, read_timeout=5)
+    """Return what gives librdkafka a token for a namespace; it raises NoToken."""
+    identity = EventIdentity()
     host = bootstrap_servers.partition(",")[0].rpartition(":")[0]
 
     def token(_config: str) -> tuple[str, float]:
         """Return a token and the SECONDS since the epoch at which it expires."""
-        try:
-            access = credential.get_token(f"https://{host}/.default")
-        except AzureError as error:
-            # In the background librdkafka tells nobody why it got none. The message itself may
-            # quote what the identity service was asked and what it answered.
-            reason = type(error).__name__
-            logger.error("no token for Event Hubs", extra={"event.reason": reason})  # noqa: TRY400
-            raise NoToken(f"no token from Entra ID: {reason}") from None
-        if access.expires_on <= time.time():
-            # librdkafka would wait ten seconds for a better one, and hide why.
-            raise NoToken("the token from Entra ID has ended already; is the clock right?")
+        access = identity.get_token(f"https://{host}/.default")
         return access.token, float(access.expires_on)
 
     return token

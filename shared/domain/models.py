@@ -99,6 +99,8 @@ class HistoryEntry:
     run_id: UUID | None = None
     batch_id: UUID | None = None
     """The batch that carried the request at that time."""
+    failure_category: FailureCategory | None = None
+    failure_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.thunderhead import BatchReport, CallFailed, NotVisible
 from shared.domain.timing import Clock
 from shared.errors import ActionRefused
+from shared.jobs.audit import Order, refusals_recorded
+from shared.jobs.console_models import ActionName, TargetKind
 from shared.jobs.outcomes import Recorder
 from shared.jobs.ports import Thunderhead
 from shared.jobs.queries import Caller
@@ -70,16 +73,10 @@ class HeldBatches:
         Only if it carries our reference and exactly our documents (after a part of them was
         settled: at least those that are left).
         """
-        held = self._held(batch_id, version)
-        self._require_ours(held, thunderhead_batch_id)
-        now = self._clock()
-        return self._decide(
-            held,
-            BatchState.SUBMITTED,
-            RequestStatus.SUBMITTED,
-            caller,
-            reason,
-            values={
+        with self._ordered(ActionName.ADOPT, batch_id, caller, reason, version) as (held, order):
+            self._require_ours(held, thunderhead_batch_id)
+            now = self._clock()
+            values = {
                 "thunderhead_batch_id": thunderhead_batch_id,
                 "submitted_at": now,
                 "due_at": now,
@@ -87,8 +84,8 @@ class HeldBatches:
                 "in_flight": False,
                 "failures": 0,
                 "polls": 0,
-            },
-        )
+            }
+            return self._decide(held, order, BatchState.SUBMITTED, RequestStatus.SUBMITTED, values)
 
     def resend(
         self, batch_id: UUID, caller: Caller, reason: str, *, version: int | None = None
@@ -98,19 +95,13 @@ class HeldBatches:
         Where the tenant does not enforce unique references, and Thunderhead has the first one,
         its documents are generated twice: the person says that it does not.
         """
-        held = self._held(batch_id, version)
-        if len(held.requests) != held.batch.document_count:
-            raise ActionRefused(
-                "PARTLY_SETTLED", "Some of its documents have their outcome: it was received."
-            )
-        now = self._clock()
-        return self._decide(
-            held,
-            BatchState.SUBMITTING,
-            RequestStatus.PROCESSING,
-            caller,
-            reason,
-            values={
+        with self._ordered(ActionName.RESEND, batch_id, caller, reason, version) as (held, order):
+            if len(held.requests) != held.batch.document_count:
+                raise ActionRefused(
+                    "PARTLY_SETTLED", "Some of its documents have their outcome: it was received."
+                )
+            now = self._clock()
+            values = {
                 "resend_ordered_at": now,
                 # Whatever the answer to this send: it says nothing about the ones before.
                 "unknown_since": held.batch.unknown_since or now,
@@ -119,27 +110,44 @@ class HeldBatches:
                 "attempts": 0,
                 "failures": 0,
                 "thunderhead_batch_id": None,
-            },
-        )
+            }
+            return self._decide(
+                held, order, BatchState.SUBMITTING, RequestStatus.PROCESSING, values
+            )
 
     def delivered(
         self, batch_id: UUID, caller: Caller, reason: str, *, version: int | None = None
     ) -> Sequence[DocumentRequest]:
         """End all its documents as COMPLETED: the person has seen them."""
-        held = self._held(batch_id, version)
-        return self._end(held, RequestStatus.COMPLETED, caller, reason, None)
+        action = ActionName.DELIVERED
+        with self._ordered(action, batch_id, caller, reason, version) as (held, order):
+            return self._end(held, order, RequestStatus.COMPLETED, None)
 
     def abandon(
         self, batch_id: UUID, caller: Caller, reason: str, *, version: int | None = None
     ) -> Sequence[DocumentRequest]:
         """End all its documents as FAILED (ABANDONED); they may be reprocessed then."""
-        held = self._held(batch_id, version)
         failure = Failure(
             FailureCategory.ABANDONED,
             "ABANDONED",
             "Nobody could tell whether Thunderhead has it; an operator gave it up.",
         )
-        return self._end(held, RequestStatus.FAILED, caller, reason, failure)
+        with self._ordered(ActionName.ABANDON, batch_id, caller, reason, version) as (held, order):
+            return self._end(held, order, RequestStatus.FAILED, failure)
+
+    @contextmanager
+    def _ordered(
+        self,
+        action: ActionName,
+        batch_id: UUID,
+        caller: Caller,
+        reason: str,
+        version: int | None,
+    ) -> Iterator[tuple[HeldBatch, Order]]:
+        """Give the batch that an order is for; a refusal of the order is recorded."""
+        order = Order(self._clock(), caller, action, TargetKind.BATCH, str(batch_id), reason)
+        with refusals_recorded(self._store, order):
+            yield self._held(batch_id, version), order
 
     def _held(self, batch_id: UUID, version: int | None) -> HeldBatch:
         def work(tx: Transaction) -> HeldBatch | None:
@@ -180,26 +188,17 @@ class HeldBatches:
             )
 
     def _end(
-        self,
-        held: HeldBatch,
-        status: RequestStatus,
-        caller: Caller,
-        reason: str,
-        failure: Failure | None,
+        self, held: HeldBatch, order: Order, status: RequestStatus, failure: Failure | None
     ) -> Sequence[DocumentRequest]:
         values = {"settled_at": self._clock()}
-        return self._decide(
-            held, BatchState.SETTLED, status, caller, reason, values=values, failure=failure
-        )
+        return self._decide(held, order, BatchState.SETTLED, status, values, failure)
 
     def _decide(
         self,
         held: HeldBatch,
+        order: Order,
         state: BatchState,
         status: RequestStatus,
-        caller: Caller,
-        reason: str,
-        *,
         values: Mapping[str, Any],
         failure: Failure | None = None,
     ) -> Sequence[DocumentRequest]:
@@ -213,8 +212,14 @@ class HeldBatches:
                 batch.batch_id, RequestStatus.HELD, status, now, failure=failure
             )
             self._recorder.record(
-                tx, requests, RequestStatus.HELD, now, actor=caller.name, reason=reason
+                tx,
+                requests,
+                RequestStatus.HELD,
+                now,
+                actor=order.caller.name,
+                reason=order.reason,
             )
+            tx.operator_actions.add(order.done())
             return requests
 
         requests = self._store.write(work)

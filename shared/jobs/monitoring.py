@@ -23,6 +23,7 @@ from shared.jobs.publishing import EVENTS_PER_FLUSH, Publishing
 from shared.jobs.retention import Retention
 from shared.jobs.runs import MONITORING, Run, Runs
 from shared.jobs.settling import Settler
+from shared.jobs.statistics import StatisticsUpdate
 from shared.jobs.storage import Store
 
 _logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class MonitoringJob:
     poller: Poller
     publishing: Publishing
     retention: Retention
+    statistics: StatisticsUpdate
     census: Census
     recorder: Recorder
     leases: Leases
@@ -63,6 +65,7 @@ class MonitoringJob:
             if settled:
                 self.publishing.publish_due(run, pauses)
             self.retention.purge_due(run)
+            self.statistics.update_if_due(run)
             self.census.take_if_due(run.run_id)
             return self.runs.finish(run)
 

@@ -11,6 +11,8 @@ from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.domain.timing import Clock
 from shared.errors import ActionRefused
+from shared.jobs.audit import Order, refusals_recorded
+from shared.jobs.console_models import ActionName, TargetKind
 from shared.jobs.earlier_documents import EarlierDocuments, already_generated
 from shared.jobs.outcomes import Recorder
 from shared.jobs.ports import ReferenceData
@@ -56,8 +58,22 @@ class Operations:
     ) -> DocumentRequest:
         """End a RECEIVED request as FAILED (CANCELLED), with its event.
 
-        Raises ReferenceDataUnavailable too: the event's topic is unknown then.
+        Without a reason it is a source system that takes its own request back: that is in the
+        history, and not in the audit of operators. Raises ReferenceDataUnavailable too: the
+        event's topic is unknown then.
         """
+        order = self._order(ActionName.CANCEL, request_id, caller, reason) if reason else None
+        with refusals_recorded(self._store, order):
+            return self._cancel(request_id, caller, reason, version, order)
+
+    def _cancel(
+        self,
+        request_id: UUID,
+        caller: Caller,
+        reason: str | None,
+        version: int | None,
+        order: Order | None,
+    ) -> DocumentRequest:
         request = self._seen(request_id, caller, version)
         if request.status is not RequestStatus.RECEIVED:
             raise _not_cancellable(request.status)
@@ -78,6 +94,8 @@ class Operations:
                     actor=caller.name,
                     reason=reason,
                 )
+            if cancelled and order:
+                tx.operator_actions.add(order.done())
             return cancelled
 
         cancelled = self._store.write(work)
@@ -94,6 +112,12 @@ class Operations:
         once its content was removed, and where its document exists, or may: after a TIMEOUT or
         an ABANDONED submission Thunderhead is asked first.
         """
+        order = self._order(ActionName.REPROCESS, request_id, caller, reason)
+        with refusals_recorded(self._store, order):
+            return self._reprocess(request_id, order, version)
+
+    def _reprocess(self, request_id: UUID, order: Order, version: int | None) -> DocumentRequest:
+        caller = order.caller
         request = self._seen(request_id, caller, version)
         _require_reprocessable(request)
         if request.failure and request.failure.category in _MAY_EXIST:
@@ -104,8 +128,9 @@ class Operations:
             again = tx.requests.reprocess(request, now)
             if again:
                 self._recorder.record(
-                    tx, [again], RequestStatus.FAILED, now, actor=caller.name, reason=reason
+                    tx, [again], RequestStatus.FAILED, now, actor=caller.name, reason=order.reason
                 )
+                tx.operator_actions.add(order.done())
             return again
 
         again = self._store.write(work)
@@ -123,14 +148,17 @@ class Operations:
         return again
 
     def publish_again(self, request_id: UUID, caller: Caller, reason: str) -> None:
-        """Queue the event of a request again that the broker had refused.
+        """Queue the event of a request again that the broker had refused."""
+        order = self._order(ActionName.PUBLISH_AGAIN, request_id, caller, reason)
 
-        No status changes, so that actor and reason are in the log alone.
-        """
-        request = Queries(self._store).get(request_id, caller)
-        now = self._clock()
-        if not self._store.write(lambda tx: tx.outbox.take_up_again(request_id, now)):
-            raise ActionRefused("NOT_SET_ASIDE", "No event of this request was set aside.")
+        def work(tx: Transaction) -> None:
+            if not tx.outbox.take_up_again(request_id, order.at):
+                raise ActionRefused("NOT_SET_ASIDE", "No event of this request was set aside.")
+            tx.operator_actions.add(order.done())
+
+        with refusals_recorded(self._store, order):
+            request = Queries(self._store).get(request_id, caller)
+            self._store.write(work)
         _logger.warning(
             "event queued again",
             extra={
@@ -140,6 +168,9 @@ class Operations:
                 "event.reason": reason,
             },
         )
+
+    def _order(self, action: ActionName, request_id: UUID, caller: Caller, reason: str) -> Order:
+        return Order(self._clock(), caller, action, TargetKind.REQUEST, str(request_id), reason)
 
     def _seen(self, request_id: UUID, caller: Caller, version: int | None) -> DocumentRequest:
         request = Queries(self._store).get(request_id, caller)

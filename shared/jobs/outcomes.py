@@ -56,6 +56,8 @@ class Recorder:
                     reason or (request.failure.code if request.failure else None),
                     run_id,
                     request.batch_id,
+                    request.failure.category if request.failure else None,
+                    request.failure.code if request.failure else None,
                 )
                 for request in requests
             ]

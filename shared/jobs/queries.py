@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 from shared.domain.models import DocumentRequest, HistoryEntry, JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
+from shared.jobs.console_models import Count, Position, SetAsideEvent
 from shared.jobs.request_storage import RequestFilter
 from shared.jobs.runs import JOBS
 from shared.jobs.storage import Store
+
+MOST_EXPORTED = 10_000
+EXPORTED_PER_READ = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,11 @@ class Caller:
 
     name: str
     source_systems: frozenset[str] | None = None
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller is entitled to every source system."""
+        return self.source_systems is None
 
     def may_use(self, source_system: str) -> bool:
         """Tell whether the caller is entitled to a source system."""
@@ -32,7 +40,7 @@ class Page:
     """Some requests, newest first, and where the next page begins."""
 
     requests: Sequence[DocumentRequest]
-    next_position: tuple[datetime, UUID] | None
+    next_position: Position | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Queries:
         self,
         where: RequestFilter,
         limit: int,
-        before: tuple[datetime, UUID] | None,
+        before: Position | None,
         caller: Caller,
     ) -> Page:
         """Return a page of requests, newest first; `before` is the previous page's end."""
@@ -76,6 +84,29 @@ class Queries:
             return Page(found, None)
         last = found[limit - 1]
         return Page(found[:limit], (last.received_at, last.request_id))
+
+    def count(self, where: RequestFilter, limit: int, caller: Caller) -> Count:
+        """Count the caller's requests that match, up to a limit."""
+        mine = replace(where, source_systems=caller.source_systems)
+        return self._store.read(lambda tx: tx.requests.count(mine, limit))
+
+    def export(self, where: RequestFilter, caller: Caller) -> Iterator[DocumentRequest]:
+        """Yield the caller's requests that match, newest first, at most MOST_EXPORTED.
+
+        Read page by page, so that nothing is open in between and few are in memory.
+        """
+        position: Position | None = None
+        for _ in range(MOST_EXPORTED // EXPORTED_PER_READ):
+            page = self.page(where, EXPORTED_PER_READ, position, caller)
+            yield from page.requests
+            position = page.next_position
+            if position is None:
+                return
+
+    def events_set_aside(self, limit: int, caller: Caller) -> Sequence[SetAsideEvent]:
+        """Return the caller's events that the broker refused, oldest first."""
+        systems = caller.source_systems
+        return self._store.read(lambda tx: tx.outbox.refused(systems, limit))
 
     def summary(self, where: RequestFilter, caller: Caller) -> Mapping[RequestStatus, int]:
         """Count the caller's requests by status; statuses without any count 0."""

@@ -12,10 +12,14 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.domain.models import DocumentRequest, Failure
-from shared.domain.statuses import RequestStatus
+from shared.domain.statuses import FailureCategory, RequestStatus
+from shared.jobs.console_models import Count
 
 MOST_BROUGHT_FORWARD = 500
 """Rows that one call brings forward at most."""
+
+MOST_IDS = 200
+"""Ids that one filter may name."""
 
 CorrelationKey = tuple[str, str]
 """Source system and request correlation id: unique together."""
@@ -28,7 +32,8 @@ class RequestFilter:
     source_systems: Collection[str] | None = None
     """Those the caller is entitled to; None for all."""
     source_system: str | None = None
-    status: RequestStatus | None = None
+    statuses: tuple[RequestStatus, ...] = ()
+    """Any of these; empty for every one."""
     document_type: str | None = None
     document_name: str | None = None
     request_correlation_id: str | None = None
@@ -36,6 +41,12 @@ class RequestFilter:
     received_to: datetime | None = None
     updated_from: datetime | None = None
     metadata: Mapping[str, str] | None = None
+    request_ids: tuple[UUID, ...] = ()
+    """Any of these, at most MOST_IDS; empty for every one."""
+    batch_ids: tuple[str, ...] = ()
+    """Carried by any of these batches, by our id or by Thunderhead's; at most MOST_IDS."""
+    updated_to: datetime | None = None
+    failure_category: FailureCategory | None = None
 
 
 class Requests(Protocol):
@@ -59,6 +70,14 @@ class Requests(Protocol):
 
     def count_by_status(self, where: RequestFilter) -> Mapping[RequestStatus, int]:
         """Count requests by status."""
+
+    def count(self, where: RequestFilter, limit: int) -> Count:
+        """Count requests, up to a limit."""
+
+    def oldest_waiting(
+        self, status: RequestStatus, source_systems: Collection[str] | None
+    ) -> tuple[UUID, datetime] | None:
+        """Return the request of an open status that waits longest, and since when."""
 
     def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """Return the content JSON of requests, as it was sent."""

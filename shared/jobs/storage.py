@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -22,6 +22,16 @@ from shared.domain.models import (
 from shared.domain.polling import GenerationTime
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
+from shared.jobs.console_models import (
+    BatchFilter,
+    BatchRecord,
+    OutboxDepth,
+    Position,
+    RecordedMessage,
+    SetAsideEvent,
+    StoredEvent,
+)
+from shared.jobs.console_storage import OperatorActions, Statistics
 from shared.jobs.request_storage import BatchedRequests, ClaimedRequests, Requests
 
 T = TypeVar("T")
@@ -52,6 +62,28 @@ class Batches(Protocol):
 
     def held(self, limit: int) -> Sequence[Batch]:
         """Return HELD batches, longest held first."""
+
+    def page(
+        self, where: BatchFilter, limit: int, before: Position | None
+    ) -> Sequence[BatchRecord]:
+        """Return batches, newest first, that come after a position."""
+
+    def records(self, batch_ids: Sequence[UUID]) -> Sequence[BatchRecord]:
+        """Return batches with what Thunderhead last said of them, oldest first."""
+
+    def messages(
+        self, batch_id: UUID, limit: int, about: UUID | None = None
+    ) -> Sequence[RecordedMessage]:
+        """Return the vendor's job messages in their order, those about one document or all.
+
+        Messages about the batch itself are always among them.
+        """
+
+    def make_due(self, batch: Batch, now: datetime) -> bool:
+        """Make a SUBMITTED batch that waits for its poll due now.
+
+        Guarded by its version, and by that no run is at it.
+        """
 
     def claim(
         self,
@@ -174,6 +206,17 @@ class Outbox(Protocol):
     def take_up_again(self, request_id: UUID, now: datetime) -> bool:
         """Make a request's event that was set aside due again; False if it has none."""
 
+    def of(self, request_id: UUID) -> Sequence[StoredEvent]:
+        """Return a request's events, oldest generation first."""
+
+    def refused(
+        self, source_systems: Collection[str] | None, limit: int
+    ) -> Sequence[SetAsideEvent]:
+        """Return events that were set aside, oldest first; None stands for every source system."""
+
+    def depth(self, limit: int) -> OutboxDepth:
+        """Count the events that were not published yet, each kind up to a limit."""
+
 
 class Pauses(Protocol):
     """Table pauses: what is not to be called before when."""
@@ -250,6 +293,14 @@ class Transaction(Protocol):
     @property
     def job_runs(self) -> JobRuns:
         """The jobs' heartbeats."""
+
+    @property
+    def operator_actions(self) -> OperatorActions:
+        """What operators ordered, and what came of it."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """What happened in each hour."""
 
     @property
     def figures(self) -> FiguresReader:

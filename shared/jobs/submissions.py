@@ -8,6 +8,8 @@ from shared.domain.models import Pause
 from shared.domain.timing import Clock
 from shared.errors import ActionRefused
 from shared.jobs import pausing
+from shared.jobs.audit import Order, refusals_recorded
+from shared.jobs.console_models import ActionName, TargetKind
 from shared.jobs.queries import Caller
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
 from shared.jobs.storage import Store, Transaction
@@ -28,10 +30,15 @@ class Submissions:
         What is due waits as RECEIVED. Raises DatabaseUnavailable.
         """
         name = pausing.submissions_of(batch_config_id)
-        now = self._clock()
-        pause = Pause(name, now, None, 0, reason, caller.name)
-        self._store.write(lambda tx: tx.pauses.extend(pause))
-        _logger.warning("submissions paused", extra=_order(name, caller, reason))
+        order = self._order(ActionName.PAUSE, name, caller, reason)
+        pause = Pause(name, order.at, None, 0, reason, caller.name)
+
+        def work(tx: Transaction) -> None:
+            tx.pauses.extend(pause)
+            tx.operator_actions.add(order.done())
+
+        self._store.write(work)
+        _logger.warning("submissions paused", extra=_logged(name, caller, reason))
 
     def resume(self, caller: Caller, reason: str, batch_config_id: str | None = None) -> None:
         """End such a pause; everything that waits is due at once.
@@ -39,9 +46,16 @@ class Submissions:
         Raises ActionRefused (NOT_PAUSED) and DatabaseUnavailable.
         """
         name = pausing.submissions_of(batch_config_id)
-        if not self._store.write(lambda tx: tx.pauses.remove(name)):
-            raise ActionRefused("NOT_PAUSED", "These submissions are not paused.")
-        _logger.warning("submissions resumed", extra=_order(name, caller, reason))
+        order = self._order(ActionName.RESUME, name, caller, reason)
+
+        def work(tx: Transaction) -> None:
+            if not tx.pauses.remove(name):
+                raise ActionRefused("NOT_PAUSED", "These submissions are not paused.")
+            tx.operator_actions.add(order.done())
+
+        with refusals_recorded(self._store, order):
+            self._store.write(work)
+        _logger.warning("submissions resumed", extra=_logged(name, caller, reason))
         now = self._clock()
 
         def bring_forward(tx: Transaction) -> int:
@@ -50,6 +64,9 @@ class Submissions:
         while self._store.write(bring_forward) >= MOST_BROUGHT_FORWARD:
             pass
 
+    def _order(self, action: ActionName, name: str, caller: Caller, reason: str) -> Order:
+        return Order(self._clock(), caller, action, TargetKind.SUBMISSIONS, name, reason)
 
-def _order(name: str, caller: Caller, reason: str) -> dict[str, str]:
+
+def _logged(name: str, caller: Caller, reason: str) -> dict[str, str]:
     return {"oms.pause": name, "user.name": caller.name, "event.reason": reason}

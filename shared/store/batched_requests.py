@@ -75,7 +75,7 @@ class BatchedRequestsTable:
 
         Returns the rows that changed; whole where the status is terminal.
         """
-        values: dict[str, Any] = {"status": after.value}
+        values: dict[str, Any] = {"status": after.value, "waiting_since": now}
         if after.is_terminal:
             values = terminal_values(after, failure, now)
         elif after is RequestStatus.SUBMITTED:

@@ -1,4 +1,4 @@
-"""SQL of batches and batch_messages.
+"""SQL of batches and batch_messages; reading for people is in `batch_search`.
 
 Every write is guarded by the lease owner and the state, and tells whether it changed the row:
 a worker that lost its lease changes nothing.
@@ -6,18 +6,20 @@ a worker that lost its lease changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, literal_column, select, update
+from sqlalchemy import Connection, and_, literal_column, select, update
 
 from shared.domain.models import Batch, JobMessage
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
+from shared.jobs.console_models import BatchFilter, BatchRecord, Position, RecordedMessage
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
+from shared.store import batch_search
+from shared.store.batch_rows import report_values, to_batch, to_row
 from shared.store.statements import claim, insert_rows, setting
 from shared.store.tables import batch_messages, batches
 
@@ -32,18 +34,34 @@ class BatchesTable:
 
     def insert(self, new: Sequence[Batch]) -> None:
         """Store intents: leased, and about to be sent."""
-        insert_rows(self._connection, batches, [_to_row(batch) for batch in new])
+        insert_rows(self._connection, batches, [to_row(batch) for batch in new])
 
     def get(self, batch_id: UUID) -> Batch | None:
         """Return one batch."""
         row = self._connection.execute(select(batches).where(b.batch_id == batch_id)).first()
-        return _to_batch(row) if row else None
+        return to_batch(row) if row else None
 
     def held(self, limit: int) -> Sequence[Batch]:
         """Return HELD batches, longest held first."""
         is_held = b.state == literal_column("'HELD'")
         statement = select(batches).where(is_held).order_by(b.updated_at).limit(limit)
-        return [_to_batch(row) for row in self._connection.execute(statement)]
+        return [to_batch(row) for row in self._connection.execute(statement)]
+
+    def page(
+        self, where: BatchFilter, limit: int, before: Position | None
+    ) -> Sequence[BatchRecord]:
+        """Return batches, newest first, that come after a position."""
+        return batch_search.page(self._connection, where, limit, before)
+
+    def records(self, batch_ids: Sequence[UUID]) -> Sequence[BatchRecord]:
+        """Return batches with what Thunderhead last said of them, oldest first."""
+        return batch_search.records(self._connection, batch_ids)
+
+    def messages(
+        self, batch_id: UUID, limit: int, about: UUID | None = None
+    ) -> Sequence[RecordedMessage]:
+        """Return the vendor's job messages in their order, those about one document or all."""
+        return batch_search.messages(self._connection, batch_id, limit, about)
 
     def claim(
         self,
@@ -62,7 +80,7 @@ class BatchesTable:
             leased_until=leased_until,
             limit=limit,
         )
-        return [_to_batch(row) for row in self._connection.execute(statement)]
+        return [to_batch(row) for row in self._connection.execute(statement)]
 
     def renew(self, batch: Batch, leased_until: datetime) -> bool:
         """Extend the lease of a batch; False if it is no longer ours."""
@@ -146,7 +164,7 @@ class BatchesTable:
             "hold_reason": reason,
             "due_at": look_again_at,
             "unknown_since": batch.unknown_since,
-            **(_report_values(report) if report else {}),
+            **(report_values(report) if report else {}),
         }
         return self._close(batch, batch.state, BatchState.HELD, now, values)
 
@@ -183,6 +201,20 @@ class BatchesTable:
             update(batches).where(b.batch_id.in_(waiting), is_waiting).values(due_at=now)
         ).rowcount
 
+    def make_due(self, batch: Batch, now: datetime) -> bool:
+        """Make a SUBMITTED batch, at the version that it has here, due; False if it is leased."""
+        changed = self._connection.execute(
+            update(batches)
+            .where(
+                b.batch_id == batch.batch_id,
+                b.state == BatchState.SUBMITTED.value,
+                b.version == batch.version,
+                b.lease_owner.is_(None),
+            )
+            .values(due_at=now)
+        )
+        return changed.rowcount == 1
+
     def record_poll(
         self,
         batch: Batch,
@@ -204,7 +236,7 @@ class BatchesTable:
         if report is None:
             values["failures"] = b.failures + 1
         else:
-            values |= {"failures": 0, "polls": b.polls + 1, **_report_values(report)}
+            values |= {"failures": 0, "polls": b.polls + 1, **report_values(report)}
         return self._change(batch, BatchState.SUBMITTED, values)
 
     def settle(self, batch: Batch, report: BatchReport | None, now: datetime) -> bool:
@@ -217,7 +249,7 @@ class BatchesTable:
             {
                 "settled_at": now,
                 "polls": b.polls + 1,
-                **(_report_values(report) if report else {}),
+                **(report_values(report) if report else {}),
             },
         )
 
@@ -270,70 +302,3 @@ class BatchesTable:
             .values(setting(values))
         )
         return changed.rowcount == 1
-
-
-def _report_values(report: BatchReport) -> dict[str, Any]:
-    return {
-        "vendor_status": report.vendor_status,
-        "vendor_status_text": report.status_text,
-        "vendor_started_at": report.started_at,
-        "vendor_finished_at": report.finished_at,
-        "trans_count": report.counts.total,
-        "trans_completed": report.counts.completed,
-        "trans_errored": report.counts.errored,
-        "trans_stopped": report.counts.stopped,
-    }
-
-
-def _to_row(batch: Batch) -> dict[str, Any]:
-    return {
-        "batch_id": batch.batch_id,
-        "state": batch.state.value,
-        "version": batch.version,
-        "batch_name": batch.batch_name,
-        "batch_config_id": batch.batch_config_id,
-        "project_id": batch.project_id,
-        "transaction_data_type": batch.transaction_data_type,
-        "properties": json.dumps(batch.properties),
-        "payload_digest": batch.payload_digest,
-        "document_count": batch.document_count,
-        "created_at": batch.created_at,
-        "updated_at": batch.created_at,
-        "due_at": batch.leased_until,
-        "lease_owner": batch.lease_owner,
-        "in_flight": batch.in_flight,
-        "last_send_at": batch.last_send_at,
-        "attempts": batch.attempts,
-        "failures": batch.failures,
-        "polls": batch.polls,
-    }
-
-
-def _to_batch(row: Row[Any]) -> Batch:
-    return Batch(
-        batch_id=row.batch_id,
-        state=BatchState(row.state),
-        version=row.version,
-        batch_name=row.batch_name,
-        batch_config_id=row.batch_config_id,
-        project_id=row.project_id,
-        transaction_data_type=row.transaction_data_type,
-        properties=tuple((name, value) for name, value in json.loads(row.properties)),
-        payload_digest=row.payload_digest,
-        document_count=row.document_count,
-        created_at=row.created_at,
-        in_flight=row.in_flight,
-        last_send_at=row.last_send_at,
-        unknown_since=row.unknown_since,
-        resend_ordered_at=row.resend_ordered_at,
-        attempts=row.attempts,
-        failures=row.failures,
-        thunderhead_batch_id=row.thunderhead_batch_id,
-        submitted_at=row.submitted_at,
-        polls=row.polls,
-        terminal_since=row.terminal_since,
-        lease_owner=row.lease_owner,
-        leased_until=row.due_at,
-        vendor_status=row.vendor_status,
-        hold_reason=row.hold_reason,
-    )

@@ -22,10 +22,12 @@ from shared.store.figures import FiguresTables
 from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
+from shared.store.operator_actions import OperatorActionsTable
 from shared.store.outbox import OutboxTable
 from shared.store.pauses import PausesTable
 from shared.store.requests import RequestsTable
 from shared.store.retention import RetentionTables
+from shared.store.statistics import StatisticsTables
 
 T = TypeVar("T")
 
@@ -47,6 +49,8 @@ class SqlTransaction:
         self.outbox = OutboxTable(connection)
         self.pauses = PausesTable(connection)
         self.job_runs = JobRunsTable(connection)
+        self.operator_actions = OperatorActionsTable(connection)
+        self.statistics = StatisticsTables(connection)
         self.figures = FiguresTables(connection)
         self.committed: list[Callable[[], object]] = []
         """What is to be done after the commit."""

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 
 from shared.domain.models import HistoryEntry
-from shared.domain.statuses import RequestStatus
+from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.store.statements import insert_rows
 from shared.store.tables import status_history
 
@@ -35,6 +35,10 @@ class HistoryTable:
                     "reason": entry.reason,
                     "run_id": entry.run_id,
                     "batch_id": entry.batch_id,
+                    "failure_category": (
+                        entry.failure_category.value if entry.failure_category else None
+                    ),
+                    "failure_code": entry.failure_code,
                 }
                 for entry in entries
             ],
@@ -58,6 +62,8 @@ class HistoryTable:
                 row.reason,
                 row.run_id,
                 row.batch_id,
+                FailureCategory(row.failure_category) if row.failure_category else None,
+                row.failure_code,
             )
             for row in rows
         ]

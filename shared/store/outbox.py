@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, null, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select, update
 
 from shared.domain.models import OutboxEvent
-from shared.store.statements import chunks, claim, insert_rows, setting
-from shared.store.tables import outbox
+from shared.jobs.console_models import (
+    Count,
+    EventState,
+    OutboxDepth,
+    SetAsideEvent,
+    StoredEvent,
+)
+from shared.store.statements import chunks, claim, count_up_to, insert_rows, setting
+from shared.store.tables import document_requests, outbox
 
 o = outbox.c
 
-PENDING = "PENDING"
-PUBLISHED = "PUBLISHED"
-SET_ASIDE = "SET_ASIDE"
+PENDING = EventState.PENDING.value
+PUBLISHED = EventState.PUBLISHED.value
+SET_ASIDE = EventState.SET_ASIDE.value
 
 
 class OutboxTable:
@@ -111,6 +118,63 @@ class OutboxTable:
         )
         return changed.rowcount == 1
 
+    def of(self, request_id: UUID) -> Sequence[StoredEvent]:
+        """Return a request's events, oldest generation first."""
+        rows = self._connection.execute(select(outbox).where(o.request_id == request_id))
+        events = [
+            StoredEvent(
+                event_id=row.event_id,
+                generation=row.generation,
+                state=EventState(row.state),
+                topic=row.topic,
+                created_at=row.created_at,
+                due_at=row.due_at,
+                attempts=row.attempts,
+                last_error=row.last_error,
+                published_at=row.published_at,
+                payload=row.payload,
+            )
+            for row in rows
+        ]
+        return sorted(events, key=lambda event: event.generation)
+
+    def refused(
+        self, source_systems: Collection[str] | None, limit: int
+    ) -> Sequence[SetAsideEvent]:
+        """Return events that were set aside, oldest first; None stands for every source system."""
+        r = document_requests.c
+        statement = (
+            select(
+                o.request_id,
+                r.source_system,
+                r.request_correlation_id,
+                o.generation,
+                o.topic,
+                o.created_at,
+                o.last_error,
+            )
+            .join_from(outbox, document_requests, r.request_id == o.request_id)
+            .where(*_unpublished(EventState.SET_ASIDE))
+            .order_by(o.created_at)
+            .limit(limit)
+        )
+        if source_systems is not None:
+            statement = statement.where(r.source_system.in_(source_systems))
+        return [SetAsideEvent(*row) for row in self._connection.execute(statement)]
+
+    def depth(self, limit: int) -> OutboxDepth:
+        """Count the events that were not published yet, each kind up to a limit."""
+        oldest = select(func.min(o.created_at)).where(*_unpublished(EventState.PENDING))
+        return OutboxDepth(
+            pending=self._count(EventState.PENDING, limit),
+            oldest_pending_since=self._connection.scalar(oldest),
+            set_aside=self._count(EventState.SET_ASIDE, limit),
+        )
+
+    def _count(self, state: EventState, limit: int) -> Count:
+        some = select(o.created_at).where(*_unpublished(state))
+        return count_up_to(self._connection, some, limit)
+
     def _change(self, owner: UUID, event_ids: Sequence[UUID], values: dict[str, Any]) -> int:
         changed = 0
         for some in chunks(event_ids):
@@ -120,3 +184,8 @@ class OutboxTable:
                 .values(lease_owner=null(), **setting(values))
             ).rowcount
         return changed
+
+
+def _unpublished(state: EventState) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on events of a state that are not published, as their index wants them."""
+    return o.state == state.value, o.state != literal_column("'PUBLISHED'")

@@ -37,6 +37,7 @@ def to_row(request: DocumentRequest) -> dict[str, Any]:
         "traceparent": request.traceparent,
         "failures": 0,
         "due_at": first_due(request.received_at, request.priority),
+        "waiting_since": request.received_at,
     }
 
 
@@ -47,6 +48,7 @@ def terminal_values(
     return {
         "status": status.value,
         "completed_at": now,
+        "waiting_since": None,
         "failure_category": failure.category.value if failure else None,
         "failure_code": failure.code if failure else None,
         "failure_message": failure.message if failure else None,

@@ -19,6 +19,7 @@ from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import HEAD_START, first_due
 from shared.errors import DuplicateCorrelationId
+from shared.jobs.console_models import Count
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD, CorrelationKey, RequestFilter
 from shared.store import request_details, request_search
 from shared.store.database_errors import is_unique_violation
@@ -78,6 +79,16 @@ class RequestsTable:
         """Count requests by status."""
         return request_search.count_by_status(self._connection, where)
 
+    def count(self, where: RequestFilter, limit: int) -> Count:
+        """Count requests, up to a limit."""
+        return request_search.count(self._connection, where, limit)
+
+    def oldest_waiting(
+        self, status: RequestStatus, source_systems: Collection[str] | None
+    ) -> tuple[UUID, datetime] | None:
+        """Return the request of an open status that waits longest, and since when."""
+        return request_search.oldest_waiting(self._connection, status, source_systems)
+
     def contents(self, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """Return the content JSON of requests, as it was sent."""
         return request_details.contents(self._connection, request_ids)
@@ -126,6 +137,7 @@ class RequestsTable:
                 version=r.version + 1,
                 updated_at=now,
                 due_at=first_due(now, request.priority),
+                waiting_since=now,
                 batch_id=null(),
                 event_topic=null(),
                 submitted_at=null(),

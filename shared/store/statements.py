@@ -9,15 +9,23 @@ from uuid import UUID
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
+    Select,
     Table,
     Update,
+    func,
     insert,
     literal_column,
     null,
     select,
     update,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
+
+from shared.jobs.console_models import Count
 
 ROWS_PER_STATEMENT = 200
 """SQL Server takes 2,100 parameters, and escalates to a table lock at about 5,000 locks."""
@@ -41,6 +49,38 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
     if rows:
         used = [name for name in rows[0] if any(row[name] is not None for row in rows)]
         connection.execute(insert(table), [{name: row[name] for name in used} for row in rows])
+
+
+def count_up_to(connection: Connection, rows: Select[Any], limit: int) -> Count:
+    """Count rows, and stop at one more than the limit."""
+    some = rows.limit(limit + 1).subquery()
+    found = connection.scalar(select(func.count()).select_from(some)) or 0
+    return Count(min(found, limit), found > limit)
+
+
+class Unindexed(ColumnElement[Any]):
+    """A column that SQLite is not to look for an index of.
+
+    It has no statistics, and takes any index for as good as another. (SQL Server has some.)
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: Column[Any]) -> None:
+        self.column = column
+        self.type = column.type
+
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012
+
+
+@compiles(Unindexed)
+def _as_it_is(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.column, **options)
+
+
+@compiles(Unindexed, "sqlite")
+def _with_a_plus(element: Unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.column, **options)}"
 
 
 def setting(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from shared.domain.statuses import BatchState, FailureCategory, Priority, RequestStatus
+from shared.jobs.console_models import Outcome
 from shared.store.types import ShortText, UtcTimestamp, blob, key_text, long_text, serial, word
 
 metadata = MetaData(
@@ -74,6 +75,9 @@ document_requests = Table(
     # NULL once a batch owns it, and in every status that nobody works on.
     Column("due_at", UtcTimestamp),
     Column("lease_owner", Uuid),
+    # Since when it waits for what its status says: RECEIVED and PROCESSING since it was accepted
+    # (or ordered to be reprocessed), SUBMITTED and HELD since then. NULL once it has ended.
+    Column("waiting_since", UtcTimestamp),
     # Given back without an answer, so many times in a row.
     Column("failures", Integer, nullable=False),
     Column("failure_category", word()),
@@ -81,7 +85,8 @@ document_requests = Table(
     Column("failure_message", ShortText(1000)),
     # A random key must not order the rows (here, and in the tables that hang on this one).
     PrimaryKeyConstraint("request_id", mssql_clustered=False),
-    UniqueConstraint("source_system", "request_correlation_id"),
+    # In this order, people find a correlation id whose source system they do not know.
+    UniqueConstraint("request_correlation_id", "source_system"),
     _one_of("status", RequestStatus),
     _one_of("priority", Priority),
     _one_of("failure_category", FailureCategory),
@@ -106,20 +111,33 @@ Index(None, r.source_system, r.received_at, r.request_id)
 # The same by status, and count_by_status. Not by status first: without statistics SQLite would
 # take such an index for claims, and sort.
 Index(None, r.source_system, r.status, r.received_at, r.request_id)
-# request_search.page of what people look for in all source systems
+# request_search.page by a status: few rows have any but COMPLETED
 Index(
-    "ix_document_requests_failed",
+    "ix_document_requests_unfinished",
+    r.status,
     r.received_at,
     r.request_id,
-    **_only("status = 'FAILED'"),
+    **_only("status <> 'COMPLETED'"),
 )
+# request_search.page by what requests failed for
 Index(
-    "ix_document_requests_held",
+    "ix_document_requests_failure",
+    r.failure_category,
     r.received_at,
     r.request_id,
-    **_only("status = 'HELD'"),
+    **_only("failure_category IS NOT NULL"),
 )
-
+# request_search.page by what people know of a document
+Index(None, r.document_type, r.received_at, r.request_id)
+Index(None, r.document_name, r.received_at, r.request_id)
+# request_search.oldest_waiting
+Index(
+    "ix_document_requests_waiting",
+    r.status,
+    r.waiting_since,
+    r.request_id,
+    **_only("waiting_since IS NOT NULL"),
+)
 # retention.purge
 Index(
     "ix_document_requests_unpurged",
@@ -145,7 +163,7 @@ request_metadata = Table(
     Column("metadata_value", key_text(255), nullable=False),
     PrimaryKeyConstraint("request_id", "metadata_key", mssql_clustered=False),
 )
-# requests.page by metadata
+# request_search.page by metadata
 Index(
     None,
     request_metadata.c.metadata_key,
@@ -181,9 +199,18 @@ status_history = Table(
     Column("run_id", Uuid),
     # The batch that carried the generation, where there was one.
     Column("batch_id", Uuid),
+    # What a generation failed for: the request's own row forgets it when it is reprocessed.
+    Column("failure_category", word()),
+    Column("failure_code", ShortText(100)),
 )
 # history.of
 Index(None, status_history.c.request_id, status_history.c.history_id)
+# statistics.happened
+Index(
+    "ix_status_history_ended",
+    status_history.c.at,
+    **_only("to_status IN ('COMPLETED', 'FAILED')"),
+)
 
 batches = Table(
     "batches",
@@ -247,6 +274,10 @@ Index(
 Index("ix_batches_held", b.updated_at, **_only("state = 'HELD'"))
 # look-up by the vendor's id, by people
 Index(None, b.thunderhead_batch_id)
+# batch_search.page; few batches have any state but SETTLED
+Index(None, b.created_at, b.batch_id)
+Index(None, b.batch_config_id, b.created_at, b.batch_id)
+Index("ix_batches_unsettled", b.state, b.created_at, b.batch_id, **_only("state <> 'SETTLED'"))
 
 batch_messages = Table(
     "batch_messages",
@@ -294,6 +325,8 @@ o = outbox.c
 Index("ix_outbox_pending_due", o.due_at, **_only("state = 'PENDING' AND due_at IS NOT NULL"))
 # retention.purge, outbox.take_up_again
 Index(None, o.request_id)
+# outbox.depth
+Index("ix_outbox_unpublished", o.state, o.created_at, **_only("state <> 'PUBLISHED'"))
 # The order of a request's events: the next is not written before the last was published.
 Index("uq_outbox_unpublished_request", o.request_id, unique=True, **_only("published_at IS NULL"))
 
@@ -317,4 +350,51 @@ job_runs = Table(
     Column("started_at", UtcTimestamp, nullable=False),
     Column("finished_at", UtcTimestamp, nullable=False),
     Column("summary", long_text(), nullable=False),
+)
+
+# The audit: orders of people, the refused ones too, and who read what. No personal data.
+operator_actions = Table(
+    "operator_actions",
+    metadata,
+    Column("action_id", serial(), primary_key=True),
+    Column("at", UtcTimestamp, nullable=False),
+    Column("actor", ShortText(200), nullable=False),
+    Column("action", word(30), nullable=False),
+    Column("target_kind", word(), nullable=False),
+    Column("target_id", key_text(300), nullable=False),
+    Column("reason", ShortText(1000)),
+    # DONE, or the code of the refusal.
+    Column("outcome", word(50), nullable=False),
+)
+a = operator_actions.c
+# operator_actions.page
+Index(None, a.actor, a.action_id)
+Index(None, a.action, a.action_id)
+Index(None, a.target_id, a.action_id)
+
+# What happened in each hour (UTC); see docs/decisions/0021.
+request_statistics = Table(
+    "request_statistics",
+    metadata,
+    Column("hour_start", UtcTimestamp, nullable=False),
+    Column("source_system", key_text(50), nullable=False),
+    Column("outcome", word(), nullable=False),
+    # Empty where nothing failed: a key has no NULL.
+    Column("failure_category", word(), nullable=False),
+    Column("failure_code", ShortText(100), nullable=False),
+    Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint(
+        "hour_start", "source_system", "outcome", "failure_category", "failure_code"
+    ),
+    _one_of("outcome", Outcome),
+)
+
+# How far the statistics are: one row.
+statistics_mark = Table(
+    "statistics_mark",
+    metadata,
+    Column("mark_id", Integer, primary_key=True, autoincrement=False),
+    Column("closed_until", UtcTimestamp, nullable=False),
+    Column("counted_until", UtcTimestamp),
+    Column("version", Integer, nullable=False),
 )

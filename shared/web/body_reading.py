@@ -12,6 +12,11 @@ from shared.web.problems import UNSUPPORTED_MEDIA_TYPE, Refusal, payload_too_lar
 async def read_json_body(request: Request, limit: int) -> bytes:
     """Return the bytes of a JSON body. Raises Refusal (413, 415)."""
     _require_json(request)
+    return await read_body(request, limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the bytes of a body, at most `limit` of them. Raises Refusal (413)."""
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise Refusal(payload_too_large("The body", limit))

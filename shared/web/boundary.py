@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import tracing
@@ -23,15 +25,20 @@ from shared.web.security_headers import secure
 _log = logging.getLogger(__name__)
 
 
+def _failed(request: Request) -> Response:
+    return problem_response(INTERNAL_ERROR, request)
+
+
 class Boundary:
     """Wraps a whole ASGI application, the framework's own error handling included.
 
     An exception that left the application would fail the Functions invocation, and its caller
-    would get no problem document.
+    would get no problem document. `failed` makes the answer to it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, failed: Callable[[Request], Response] = _failed) -> None:
         self._app = app
+        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -79,7 +86,7 @@ class Boundary:
             _report(error, scope, traceparent)
             if has_started:
                 raise  # the server has to break off an answer that is not whole
-            await problem_response(INTERNAL_ERROR, Request(scope))(scope, receive, answer)
+            await self._failed(Request(scope))(scope, receive, answer)
 
 
 def _span(scope: Scope, caller: str | None) -> AbstractContextManager[Span]:

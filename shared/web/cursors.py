@@ -8,12 +8,14 @@ import json
 import re
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from shared.jobs.request_storage import RequestFilter
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Position = tuple[datetime, UUID]
-"""Receipt and id of the last request of a page."""
+"""Receipt (or creation) and id of the last row of a page."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -21,14 +23,14 @@ _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 _TIME, _ID = 8, 16  # bytes; the digest takes the rest of 32
 
 
-def write_cursor(position: Position, where: RequestFilter) -> str:
+def write_cursor(position: Position, where: DataclassInstance) -> str:
     """Return the cursor that stands for a position in a filtered list."""
     received_at, request_id = position
     milliseconds = (received_at - _EPOCH) // _MILLISECOND
     return _write(milliseconds.to_bytes(_TIME, "big", signed=True) + request_id.bytes, where)
 
 
-def read_cursor(cursor: str, where: RequestFilter) -> Position:
+def read_cursor(cursor: str, where: DataclassInstance) -> Position:
     """Return the position. Raises ValueError unless `write_cursor` made it for this filter."""
     if not _SHAPE.fullmatch(cursor):
         raise ValueError("not a cursor")
@@ -42,7 +44,7 @@ def read_cursor(cursor: str, where: RequestFilter) -> Position:
         raise ValueError("not a time") from None
 
 
-def _write(packed: bytes, where: RequestFilter) -> str:
+def _write(packed: bytes, where: DataclassInstance) -> str:
     # No secret: a forged cursor can only name another position in what the caller may see.
     condition = json.dumps(asdict(where), default=str, sort_keys=True).encode()
     digest = hashlib.sha256(packed + condition).digest()[: 32 - _TIME - _ID]

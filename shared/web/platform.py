@@ -1,11 +1,11 @@
-"""The principal that App Service authentication hands on (`OMS_API_AUTH=platform`)."""
+"""The principal that App Service authentication hands on (`OMS_API_AUTH=platform`, the console)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -17,8 +17,9 @@ HEADER = "x-ms-client-principal"
 _PROVIDER = "aad"
 _SCHEMAS = "http://schemas.microsoft.com"
 _ROLE_TYPES = ("roles", f"{_SCHEMAS}/ws/2008/06/identity/claims/role")
-_IDENTITY_TYPES = ("azp", "appid", "oid", f"{_SCHEMAS}/identity/claims/objectidentifier")
-"""As in tokens, and as the platform renames them."""
+"""As in tokens, and as the platform renames them; so are those below."""
+OBJECT_ID_TYPES = ("oid", f"{_SCHEMAS}/identity/claims/objectidentifier")
+_CALLER_TYPES = ("azp", "appid", *OBJECT_ID_TYPES)
 
 
 class PlatformPrincipals:
@@ -29,13 +30,17 @@ class PlatformPrincipals:
 
     def __call__(self, headers: Headers) -> Caller:
         """Tell who calls. Raises NotAuthenticated or NotAuthorized."""
-        claims = _claims(only_header(headers, HEADER))
-        roles = [value for kind in _ROLE_TYPES for value in claims.get(kind, ())]
-        return self._callers.admit(_caller_id(claims), roles)
+        claims = principal_claims(headers)
+        return self._callers.admit(first_claim(claims, *_CALLER_TYPES), roles_of(claims))
 
 
-def _claims(header: str) -> dict[str, list[str]]:
-    """Return the values of each type of claim. Raises NotAuthenticated."""
+Claims = Mapping[str, Sequence[str]]
+"""The values of each type of claim."""
+
+
+def principal_claims(headers: Headers) -> Claims:
+    """Return what the platform says of whoever calls. Raises NotAuthenticated."""
+    header = only_header(headers, HEADER)
     try:
         principal = json.loads(base64.b64decode(header, validate=True))
     except (binascii.Error, ValueError, RecursionError):
@@ -47,7 +52,17 @@ def _claims(header: str) -> dict[str, list[str]]:
             raise NotAuthenticated("the principal is none of Entra ID")
 
 
-def _by_type(claims: Iterable[Any]) -> dict[str, list[str]]:
+def roles_of(claims: Claims) -> list[str]:
+    """Return the app roles among some claims."""
+    return [value for kind in _ROLE_TYPES for value in claims.get(kind, ())]
+
+
+def first_claim(claims: Claims, *kinds: str) -> str | None:
+    """Return the first value of the first of these types of claim that is there."""
+    return next((claims[kind][0] for kind in kinds if claims.get(kind)), None)
+
+
+def _by_type(claims: Iterable[Any]) -> Claims:
     by_type: dict[str, list[str]] = {}
     for claim in claims:
         match claim:
@@ -56,7 +71,3 @@ def _by_type(claims: Iterable[Any]) -> dict[str, list[str]]:
             case _:
                 raise NotAuthenticated("the principal has a claim that is none")
     return by_type
-
-
-def _caller_id(claims: dict[str, list[str]]) -> str | None:
-    return next((claims[kind][0] for kind in _IDENTITY_TYPES if claims.get(kind)), None)

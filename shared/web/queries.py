@@ -56,7 +56,7 @@ class ListQuery(SummaryQuery):
         """Return what the query asks for."""
         return RequestFilter(
             source_system=self.source_system,
-            status=self.status,
+            statuses=(self.status,) if self.status else (),
             document_type=self.document_type,
             document_name=self.document_name,
             request_correlation_id=self.request_correlation_id,

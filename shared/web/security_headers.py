@@ -6,18 +6,18 @@ from starlette.datastructures import MutableHeaders
 
 CONTENT_SECURITY_POLICY = "Content-Security-Policy"
 _HEADERS = {
+    CONTENT_SECURITY_POLICY: "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
 _ONLY_HTTPS = "max-age=31536000"
 
 
 def secure(headers: MutableHeaders, scheme: str | None) -> None:
-    """Add the headers to an answer, which may have a content security policy of its own."""
-    headers.update(_HEADERS)
-    headers.setdefault(CONTENT_SECURITY_POLICY, _NOTHING)
+    """Add the headers to an answer, unless it has its own: pages have, and what never changes."""
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
     if scheme == "https":
         headers["Strict-Transport-Security"] = _ONLY_HTTPS

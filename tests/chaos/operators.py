@@ -44,7 +44,9 @@ class Operators:
             action, status = self._dice.choice(
                 [("cancel", RequestStatus.RECEIVED), ("reprocess", RequestStatus.FAILED)]
             )
-            found = self._system.queries.page(RequestFilter(status=status), _CHOICE, None, _CALLER)
+            found = self._system.queries.page(
+                RequestFilter(statuses=(status,)), _CHOICE, None, _CALLER
+            )
             if found.requests:
                 self._act(action, self._dice.choice(found.requests).request_id)
 

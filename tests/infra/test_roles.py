@@ -36,7 +36,7 @@ RIGHTS = [
     ),
     Right(
         "runtimePrincipalId", "Azure Event Hubs Data Sender", "hubs[i]",
-        "shared/clients/kafka_config.py", "DefaultAzureCredential",
+        "shared/clients/kafka_config.py", 'get_token(f"https://{host}/.default")',
         "the publisher sends, to the hubs of its topics alone, and reads none",
     ),
     Right(

@@ -43,6 +43,7 @@ class Invariants:
             self._history_is_gapless(request, mine)
             self._every_end_has_its_event(request, mine, events)
             self._somebody_owns(request, batches)
+            self._waits_until_it_ends(request, mine)
             self._nothing_goes_back(request)
             one_at_a_time(request, self._world.thunderhead)
         for batch in batches.values():
@@ -65,6 +66,14 @@ class Invariants:
         )
         told = [(entry["from_status"], entry["to_status"]) for entry in history]
         assert [tuple(one) for one in happened] == told
+
+    def _waits_until_it_ends(self, request: sqlite3.Row, history: list[sqlite3.Row]) -> None:
+        failure = (request["failure_category"], request["failure_code"])
+        assert (history[-1]["failure_category"], history[-1]["failure_code"]) == failure
+        if request["status"] in TERMINAL:
+            assert request["waiting_since"] is None
+        else:
+            assert request["waiting_since"] in {one["at"] for one in history}
 
     def _every_end_has_its_event(
         self, request: sqlite3.Row, history: list[sqlite3.Row], events: list[sqlite3.Row]

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.sabotage.breakages import BREAKAGES, Breakage
+from tests.sabotage.breakage import Breakage
+from tests.sabotage.breakages import BREAKAGES
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("shared", "local", "tests", "docs", "pyproject.toml", "README.md", "host.json")

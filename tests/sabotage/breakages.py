@@ -6,23 +6,8 @@ the same ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Breakage:
-    """A change of one place in one file, and the test that fails because of it."""
-
-    name: str
-    promise: str
-    """The row of docs/promises.md."""
-    file: str
-    old: str
-    """Occurs in the file exactly once."""
-    new: str
-    test: str
-    """Node id of pytest; must pass without the breakage, and fail with it."""
-
+from tests.sabotage import border_breakages
+from tests.sabotage.breakage import Breakage
 
 STORED = "202 means stored, once"
 NOT_LOST = "no request is lost"
@@ -339,4 +324,5 @@ BREAKAGES = (
         ".where(is_over)",
         f"{JOBS}/test_retention.py::test_what_is_not_terminal_or_not_published_stays",
     ),
+    *border_breakages.BREAKAGES,
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sabotage.breakages import BREAKAGES, Breakage
+from tests.sabotage.breakage import Breakage
+from tests.sabotage.breakages import BREAKAGES
 
 ROOT = Path(__file__).parents[2]
 PROMISES = (ROOT / "docs/promises.md").read_text()

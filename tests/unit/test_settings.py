@@ -24,7 +24,18 @@ OAUTH2 = LOCAL | {
     "OMS_THUNDERHEAD_CLIENT_SECRET": "hunter2",
     "OMS_THUNDERHEAD_TOKEN_URL": "https://login.example/token",
 }
-ELSEWHERE = {"OMS_ENVIRONMENT": "prod", "OMS_DATABASE_URL": "sqlite:///x.db"}
+ELSEWHERE = {
+    "OMS_ENVIRONMENT": "prod",
+    "OMS_DATABASE_URL": "sqlite:///x.db",
+    "OMS_REFERENCE_DATA_BASE_URL": "https://reference.example/rd",
+    "OMS_THUNDERHEAD_BASE_URL": "https://thunderhead.example/v1",
+}
+CONNECTION_STRING = "Endpoint=sb://127.0.0.1/;SharedAccessKeyName=send;SharedAccessKey=aHVudGVyMg=="
+AMQP = {
+    "OMS_EVENTS_TRANSPORT": "amqp",
+    "OMS_KAFKA_SECURITY": "sas",
+    "OMS_EVENTHUB_CONNECTION_STRING": CONNECTION_STRING,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -294,6 +305,17 @@ def test_a_wrong_value_is_one_line_that_names_the_variable(
         (ELSEWHERE | {"OMS_KAFKA_SECURITY": "plaintext"}, "OMS_KAFKA_SECURITY"),
         (ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"}, "OMS_API_AUTH"),
         ({"OMS_KAFKA_SECURITY": "sas"}, "OMS_EVENTHUB_CONNECTION_STRING"),
+        (AMQP | {"OMS_KAFKA_SECURITY": "plaintext"}, "OMS_KAFKA_SECURITY"),
+        (AMQP | {"OMS_KAFKA_BOOTSTRAP_SERVERS": "a:1,b:1"}, "OMS_KAFKA_BOOTSTRAP_SERVERS"),
+        (AMQP | {"OMS_KAFKA_BOOTSTRAP_SERVERS": "other:1"}, "OMS_EVENTHUB_CONNECTION_STRING"),
+        (
+            AMQP | {"OMS_EVENTHUB_CONNECTION_STRING": "Endpoint=sb://127.0.0.1/"},
+            "OMS_EVENTHUB_CONNECTION_STRING",
+        ),
+        (
+            AMQP | {"OMS_EVENTHUB_CONNECTION_STRING": "hunter2"},
+            "OMS_EVENTHUB_CONNECTION_STRING",
+        ),
         ({"OMS_LEASE_SECONDS": "59.9", "OMS_HTTP_TIMEOUT_SECONDS": "30"}, "OMS_LEASE_SECONDS"),
         ({"OMS_HTTP_TIMEOUT_SECONDS": "61"}, "OMS_LEASE_SECONDS"),
         ({"OMS_POLL_MIN_SECONDS": "9", "OMS_POLL_MAX_SECONDS": "8"}, "OMS_POLL_MIN_SECONDS"),
@@ -305,6 +327,37 @@ def test_values_that_do_not_go_together_are_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=rf"\A{name}: .+\Z"):
         load(LOCAL | environment)
+
+
+@pytest.mark.parametrize("transport", ["amqp", "amqp-websocket"])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        AMQP,
+        {"OMS_KAFKA_SECURITY": "entra"},
+        AMQP | {"OMS_EVENTHUB_CONNECTION_STRING": CONNECTION_STRING.replace("Share", " share")},
+        AMQP | {"OMS_EVENTHUB_CONNECTION_STRING": f"{CONNECTION_STRING};EntityPath=events"},
+        AMQP | {"OMS_EVENTHUB_CONNECTION_STRING": CONNECTION_STRING.replace("1/;", "1:5671;")},
+    ],
+)
+def test_amqp_takes_keys_and_the_managed_identity(
+    load: Any, environment: dict[str, str], transport: str
+) -> None:
+    settings = load(LOCAL | environment | {"OMS_EVENTS_TRANSPORT": transport})
+    assert settings.events_transport == transport
+
+
+URLS = ["OMS_REFERENCE_DATA_BASE_URL", "OMS_THUNDERHEAD_BASE_URL", "OMS_THUNDERHEAD_TOKEN_URL"]
+
+
+@pytest.mark.parametrize("name", URLS)
+def test_an_address_without_tls_is_for_local_alone(load: Any, name: str) -> None:
+    plain = {name: "HTTP://peer.example/hunter2"}
+    load(OAUTH2 | plain)
+    with pytest.raises(
+        SettingsError, match=rf"\A{name}: must be https outside OMS_ENVIRONMENT=local\Z"
+    ):
+        load(OAUTH2 | ENTRA | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"} | plain)
 
 
 def test_the_database_is_required_outside_local(load: Any) -> None:

@@ -91,10 +91,51 @@ def test_held_batches_are_listed_and_resolved(start: StackStarter) -> None:
         )
         assert adopted.returncode == 0, adopted.stderr
         assert adopted.stdout.startswith(f"{posted['requestId']} SUBMITTED ")
+        due = operations(environment, "poll-now", batch_id, *ORDER)
+        assert due.stdout == f"{batch_id} is due\n", due.stderr
         for late in ("delivered", "abandon", "resend"):
             refused = operations(environment, late, batch_id, *ORDER)
             assert refused.returncode == 1
             assert refused.stderr.splitlines()[-1].startswith("NOT_HELD: ")
+    audit = operations(environment, "audit", "--of", batch_id).stdout.splitlines()
+    assert [line.split(" ", 1)[1] for line in audit[::-1]] == [
+        f"night shift {action} BATCH {batch_id} {outcome}: asked by the source system"
+        for action, outcome in (
+            ("ADOPT", "NOT_OURS"),
+            ("ADOPT", "DONE"),
+            ("POLL_NOW", "DONE"),
+            ("DELIVERED", "NOT_HELD"),
+            ("ABANDON", "NOT_HELD"),
+            ("RESEND", "NOT_HELD"),
+        )
+    ]
+
+
+def test_all_that_match_are_reprocessed(start: StackStarter) -> None:
+    environment = start().environment()
+    assert operations(environment, "pause", *ORDER).returncode == 0
+    with serving(environment) as api:
+        posted = [
+            requests.post(f"{api}/document-requests", json=body(number), timeout=5).json()
+            for number in range(3)
+        ]
+    ids = [one["requestId"] for one in posted]
+    for cancelled in ids[:2]:
+        assert operations(environment, "cancel", cancelled, *ORDER).returncode == 0
+    matching = ("reprocess-matching", "--failure-category", "CANCELLED")
+    early = operations(environment, *matching, *ORDER)
+    assert early.stdout.splitlines()[-1] == "0 reprocessed, 2 refused", early.stderr
+    assert early.stdout.count("EVENT_UNPUBLISHED: ") == 2
+    summary_of(run(environment, "monitor"))
+
+    everything = operations(environment, "reprocess-matching", *ORDER)
+    assert everything.returncode == 1
+    assert everything.stderr.splitlines()[-1].startswith("NO_CONDITION: ")
+    too_late = operations(environment, *matching, "--received-from", "2999-01-01T00:00:00Z", *ORDER)
+    assert too_late.stdout == "0 reprocessed, 0 refused\n"
+    again = operations(environment, *matching, *ORDER)
+    assert again.stdout.splitlines()[-1] == "2 reprocessed, 0 refused", again.stderr
+    assert {line.split()[0] for line in again.stdout.splitlines()[:-1]} == set(ids[:2])
 
 
 @pytest.mark.parametrize(
@@ -105,6 +146,8 @@ def test_held_batches_are_listed_and_resolved(start: StackStarter) -> None:
         ("cancel", "not-an-id", *ORDER),
         ("adopt", str(uuid4()), *ORDER),
         ("pause", "--actor", "x"),
+        ("reprocess-matching", "--received-from", "2026-01-31", *ORDER),
+        ("reprocess-matching", "--failure-category", "BAD_LUCK", *ORDER),
         (),
     ],
 )

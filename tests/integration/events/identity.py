@@ -10,7 +10,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from tests.integration.events.kafka_gate import Refused
+from tests.integration.events.refusal import Refused
 from tests.unit.clients.support import Received, Reply, serving
 
 SIGNING_KEY = "the key of this tests' Entra ID, 32 bytes"

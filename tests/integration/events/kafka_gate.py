@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.integration.events.refusal import Refused
+
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
 UNSUPPORTED_SASL_MECHANISM, SASL_AUTHENTICATION_FAILED = 33, 58
 HOST = "localhost"
@@ -26,10 +28,6 @@ Authenticate = Callable[[str, bytes], float | None]
 
 Raises Refused.
 """
-
-
-class Refused(Exception):
-    """The credential is not accepted; the text is the broker's message."""
 
 
 @dataclass

@@ -16,7 +16,8 @@ from shared.clients.kafka import KafkaPublisher
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
 from tests.integration.events.identity import Identity, check, managed_identity
-from tests.integration.events.kafka_gate import KafkaGate, Refused, kafka_gate
+from tests.integration.events.kafka_gate import KafkaGate, kafka_gate
+from tests.integration.events.refusal import Refused
 from tests.integration.reading import read_events
 from tests.integration.waiting import wait_for
 from tests.unit.clients.certificates import write_self_signed

@@ -18,6 +18,16 @@ from shared.domain.models import HistoryEntry, JobRun
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
+from shared.jobs.console_models import (
+    ActionName,
+    BatchFilter,
+    HourCount,
+    OperatorAction,
+    Outcome,
+    StatisticsMark,
+    TargetKind,
+)
+from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.integration.clocks import START
 from tests.integration.store.recording import recorded
@@ -29,6 +39,10 @@ OWNER = uuid4()
 REPORT = BatchReport("COMPLETED")
 ONE, TWO = request("ONE", metadata={"K": "v"}), request("TWO")
 BATCH = batch(OWNER, LATER)
+
+ACTION = OperatorAction(
+    START, "operator", ActionName.CANCEL, TargetKind.REQUEST, str(ONE.request_id), "why"
+)
 
 RECEIVED, PROCESSING = RequestStatus.RECEIVED, RequestStatus.PROCESSING
 SUBMITTED, COMPLETED = RequestStatus.SUBMITTED, RequestStatus.COMPLETED
@@ -85,6 +99,34 @@ HOT: dict[str, Callable[[Any], object]] = {
     "outbox: published": lambda tx: tx.outbox.mark_published(OWNER, [uuid4(), uuid4()], LATER),
     "outbox: later": lambda tx: tx.outbox.retry_later(OWNER, [uuid4()], LATER, "why"),
     "outbox: set aside": lambda tx: tx.outbox.set_aside(OWNER, [uuid4()], "why"),
+    "console: requests of some statuses": lambda tx: tx.requests.page(
+        RequestFilter(statuses=(RECEIVED, COMPLETED)), 50, (START, ONE.request_id)
+    ),
+    "console: requests by metadata": lambda tx: tx.requests.page(
+        RequestFilter(metadata={"K": "v"}), 50, None
+    ),
+    "console: count requests": lambda tx: tx.requests.count(
+        RequestFilter(statuses=(SUBMITTED,)), 1000
+    ),
+    "console: the request that waits longest": lambda tx: tx.requests.oldest_waiting(
+        SUBMITTED, None
+    ),
+    "console: events on their way": lambda tx: tx.outbox.depth(1000),
+    "console: events set aside": lambda tx: tx.outbox.refused(None, 200),
+    "console: batches": lambda tx: tx.batches.page(
+        BatchFilter(state=BatchState.HELD), 50, (START, BATCH.batch_id)
+    ),
+    "console: poll now": lambda tx: tx.batches.make_due(BATCH, LATER),
+    "console: audit": lambda tx: tx.operator_actions.add(ACTION),
+    "statistics: count an hour": lambda tx: tx.statistics.happened(START, LATER),
+    "statistics: keep an hour": lambda tx: tx.statistics.put(
+        START, [HourCount("ARCADE", Outcome.ACCEPTED, 1)]
+    ),
+    "statistics: the fence": lambda tx: tx.statistics.advance(
+        StatisticsMark(START, None, 1), START, LATER
+    ),
+    "console: what happened": lambda tx: tx.statistics.by_hour(START, LATER, None),
+    "console: what failed": lambda tx: tx.statistics.failures(START, LATER, ["ARCADE"], 10),
     "heartbeat of a job": lambda tx: tx.job_runs.record(
         JobRun("processing", OWNER, START, START, {})
     ),

@@ -17,9 +17,16 @@ from sqlalchemy.schema import (
 )
 
 from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
-from shared.domain.statuses import BatchState, RequestStatus
+from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
+from shared.jobs.console_models import (
+    ActionFilter,
+    ActionName,
+    BatchFilter,
+    OperatorAction,
+    TargetKind,
+)
 from shared.jobs.request_storage import RequestFilter
 from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
@@ -28,10 +35,12 @@ from shared.store.database import SqlStore
 from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
 from shared.store.job_runs import JobRunsTable
+from shared.store.operator_actions import OperatorActionsTable
 from shared.store.outbox import OutboxTable
 from shared.store.pauses import PausesTable
 from shared.store.requests import RequestsTable
 from shared.store.retention import RetentionTables
+from shared.store.statistics import StatisticsTables
 from shared.store.tables import metadata
 from tests.integration.clocks import START
 from tests.integration.store.recording import DIALECT, recorded, to_sql_server
@@ -48,6 +57,8 @@ TABLES = (
     PausesTable,
     RequestsTable,
     RetentionTables,
+    OperatorActionsTable,
+    StatisticsTables,
 )
 LATER = after(START, 60)
 HINTS = "WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)"
@@ -82,7 +93,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     everything = RequestFilter(
         source_systems=["ARCADE", "POLARIS"],
         source_system="ARCADE",
-        status=RequestStatus.RECEIVED,
+        statuses=(RequestStatus.RECEIVED, RequestStatus.COMPLETED),
         document_type="INVOICE",
         document_name="IVZRECPA",
         request_correlation_id="x",
@@ -91,15 +102,24 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
         updated_from=START,
         metadata={"K": "v", "L": "w"},
     )
+    by_id = RequestFilter(
+        request_ids=tuple(ids),
+        batch_ids=(str(ids[0]), "1"),
+        updated_to=LATER,
+        failure_category=FailureCategory.TIMEOUT,
+    )
     intents = [batch(owner, LATER) for _ in range(4)]
     first, second, third, fourth = intents
     tx.requests.insert([request("NEW", metadata={"K": "v"})], ["{}"])
     tx.requests.find_by_correlation([("ARCADE", "NEW"), ("ARCADE", "x")])
     tx.requests.get(ids[0])
-    for where in (RequestFilter(), everything):
+    for where in (RequestFilter(), everything, by_id):
         for position in (None, (START, ids[0])):
             tx.requests.page(where, 5, position)
         tx.requests.count_by_status(where)
+        tx.requests.count(where, 5)
+    for systems in (None, ["ARCADE"]):
+        tx.requests.oldest_waiting(RequestStatus.RECEIVED, systems)
     for status in (RequestStatus.PROCESSING, RequestStatus.RECEIVED):
         tx.claimed.take(status, owner, LATER, LATER, 20)
     tx.claimed.renew(owner, ids, LATER)
@@ -143,6 +163,12 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.batches.record_poll(submitted, BatchReport("RUNNING"), LATER, LATER, None)
     tx.batches.record_poll(submitted, None, LATER, LATER, START)
     tx.batches.settle(submitted, BatchReport("COMPLETED"), LATER)
+    tx.batches.make_due(submitted, LATER)
+    for state in (None, BatchState.HELD, BatchState.SETTLED):
+        tx.batches.page(BatchFilter(state, "1709524441", "1"), 5, (START, ids[0]))
+    tx.batches.records([first.batch_id])
+    for about in (None, ids[0]):
+        tx.batches.messages(first.batch_id, 5, about)
     tx.batches.get(first.batch_id)
     tx.batches.held(5)
     tx.batches.look_again(fourth, LATER)
@@ -165,6 +191,20 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.pauses.remove("x")
     tx.job_runs.last()
     tx.outbox.take_up_again(ids[2], LATER)
+    tx.outbox.of(ids[0])
+    tx.outbox.depth(5)
+    action = (ActionName.CANCEL, TargetKind.REQUEST, str(ids[0]))
+    tx.operator_actions.add(OperatorAction(START, "a", *action, None))
+    tx.operator_actions.page(ActionFilter("a", *action), 5, 9)
+    mark = tx.statistics.begin(START)
+    tx.statistics.begin(START)
+    tx.statistics.advance(mark, START, None)
+    tx.statistics.put(START, tx.statistics.happened(START, after(LATER, 60)))
+    tx.statistics.mark()
+    for systems in (None, ["ARCADE"]):
+        tx.statistics.by_hour(START, LATER, systems)
+        tx.statistics.by_source_system(START, LATER, systems)
+        tx.statistics.failures(START, LATER, systems, 5)
     for exceptions in ({}, {"ARCADE": LATER, "NOVA": START}):
         tx.retention.purge(after(LATER, 60), exceptions, 20, LATER)
 

@@ -147,6 +147,23 @@ def test_a_request_has_one_unpublished_event_at_most(store: SqlStore, owner: UUI
     store.write(lambda tx: tx.outbox.add([event(request_id, 2)], START))
 
 
+def test_events_that_were_set_aside_are_listed(store: SqlStore, owner: UUID) -> None:
+    one, two = store_requests(store, [request("ONE"), request("TWO")])
+    first = event(one)
+
+    def set_aside(tx: Any) -> None:
+        tx.outbox.add([first, event(two)], START)
+        tx.outbox.claim(owner, START, after(START, 60), 10)
+        tx.outbox.set_aside(owner, [first.event_id], "too large")
+
+    store.write(set_aside)
+    [listed] = store.read(lambda tx: tx.outbox.refused(None, 10))
+    assert (listed.request_correlation_id, listed.reason) == ("ONE", "too large")
+    assert (listed.request_id, listed.topic) == (first.request_id, first.topic)
+    assert store.read(lambda tx: tx.outbox.refused(["ARCADE"], 10)) == [listed]
+    assert store.read(lambda tx: tx.outbox.refused(["NOVA"], 10)) == []
+
+
 def test_an_event_that_was_set_aside_still_bars_the_next(store: SqlStore, owner: UUID) -> None:
     (request_id,) = store_requests(store, [request()])
     first = event(request_id)

@@ -14,8 +14,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from local.broker import MockBroker
 from shared.clients import kafka
+from shared.clients.event_identity import NoToken
 from shared.clients.kafka import KafkaPublisher
-from shared.clients.kafka_config import NoToken, producer_config
+from shared.clients.kafka_config import producer_config
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
 from tests.unit.clients.support import TRACEPARENT, make_settings, unused_port

@@ -79,10 +79,11 @@ class MemoryRequests:
 
     def _matching(self, where: RequestFilter) -> list[DocumentRequest]:
         def matches(row: DocumentRequest) -> bool:
-            equal = ("source_system", "status", "document_type", "document_name")
+            equal = ("source_system", "document_type", "document_name")
             return (
                 (where.source_systems is None or row.source_system in where.source_systems)
                 and all(getattr(where, f) in (None, getattr(row, f)) for f in equal)
+                and (not where.statuses or row.status in where.statuses)
                 and where.request_correlation_id in (None, row.request_correlation_id)
                 and (where.received_from is None or row.received_at >= where.received_from)
                 and (where.received_to is None or row.received_at < where.received_to)

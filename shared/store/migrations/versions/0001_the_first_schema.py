@@ -89,6 +89,21 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_batches_thunderhead_batch_id"), ["thunderhead_batch_id"], unique=False
         )
+        batch_op.create_index(
+            batch_op.f("ix_batches_created_at_batch_id"), ["created_at", "batch_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_batches_batch_config_id_created_at_batch_id"),
+            ["batch_config_id", "created_at", "batch_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            "ix_batches_unsettled",
+            ["state", "created_at", "batch_id"],
+            unique=False,
+            mssql_where=sa.text("state <> 'SETTLED'"),
+            sqlite_where=sa.text("state <> 'SETTLED'"),
+        )
 
     op.create_table(
         "generation_times",
@@ -106,6 +121,55 @@ def upgrade() -> None:
         sa.Column("finished_at", UtcTimestamp(), nullable=False),
         sa.Column("summary", long_text(), nullable=False),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_job_runs")),
+    )
+    op.create_table(
+        "operator_actions",
+        sa.Column("action_id", serial(), nullable=False),
+        sa.Column("at", UtcTimestamp(), nullable=False),
+        sa.Column("actor", sa.Unicode(length=200), nullable=False),
+        sa.Column("action", word(30), nullable=False),
+        sa.Column("target_kind", word(), nullable=False),
+        sa.Column("target_id", key_text(300), nullable=False),
+        sa.Column("reason", sa.Unicode(length=1000), nullable=True),
+        sa.Column("outcome", word(50), nullable=False),
+        sa.PrimaryKeyConstraint("action_id", name=op.f("pk_operator_actions")),
+    )
+    with op.batch_alter_table("operator_actions", schema=None) as batch_op:
+        for column in ("actor", "action", "target_id"):
+            batch_op.create_index(
+                batch_op.f(f"ix_operator_actions_{column}_action_id"),
+                [column, "action_id"],
+                unique=False,
+            )
+
+    op.create_table(
+        "request_statistics",
+        sa.Column("hour_start", UtcTimestamp(), nullable=False),
+        sa.Column("source_system", key_text(50), nullable=False),
+        sa.Column("outcome", word(), nullable=False),
+        sa.Column("failure_category", word(), nullable=False),
+        sa.Column("failure_code", sa.Unicode(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "outcome IN ('ACCEPTED', 'COMPLETED', 'FAILED')",
+            name=op.f("ck_request_statistics_outcome"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "hour_start",
+            "source_system",
+            "outcome",
+            "failure_category",
+            "failure_code",
+            name=op.f("pk_request_statistics"),
+        ),
+    )
+    op.create_table(
+        "statistics_mark",
+        sa.Column("mark_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("closed_until", UtcTimestamp(), nullable=False),
+        sa.Column("counted_until", UtcTimestamp(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("mark_id", name=op.f("pk_statistics_mark")),
     )
     op.create_table(
         "pauses",
@@ -157,6 +221,7 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.Uuid(), nullable=True),
         sa.Column("due_at", UtcTimestamp(), nullable=True),
         sa.Column("lease_owner", sa.Uuid(), nullable=True),
+        sa.Column("waiting_since", UtcTimestamp(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failure_category", word(), nullable=True),
         sa.Column("failure_code", sa.Unicode(length=100), nullable=True),
@@ -179,9 +244,9 @@ def upgrade() -> None:
             "request_id", name=op.f("pk_document_requests"), mssql_clustered=False
         ),
         sa.UniqueConstraint(
-            "source_system",
             "request_correlation_id",
-            name=op.f("uq_document_requests_source_system_request_correlation_id"),
+            "source_system",
+            name=op.f("uq_document_requests_request_correlation_id_source_system"),
         ),
     )
     with op.batch_alter_table("document_requests", schema=None) as batch_op:
@@ -189,25 +254,38 @@ def upgrade() -> None:
             batch_op.f("ix_document_requests_batch_id_status"), ["batch_id", "status"], unique=False
         )
         batch_op.create_index(
-            "ix_document_requests_failed",
-            ["received_at", "request_id"],
+            "ix_document_requests_unfinished",
+            ["status", "received_at", "request_id"],
             unique=False,
-            mssql_where=sa.text("status = 'FAILED'"),
-            sqlite_where=sa.text("status = 'FAILED'"),
+            mssql_where=sa.text("status <> 'COMPLETED'"),
+            sqlite_where=sa.text("status <> 'COMPLETED'"),
         )
+        batch_op.create_index(
+            "ix_document_requests_failure",
+            ["failure_category", "received_at", "request_id"],
+            unique=False,
+            mssql_where=sa.text("failure_category IS NOT NULL"),
+            sqlite_where=sa.text("failure_category IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_document_requests_waiting",
+            ["status", "waiting_since", "request_id"],
+            unique=False,
+            mssql_where=sa.text("waiting_since IS NOT NULL"),
+            sqlite_where=sa.text("waiting_since IS NOT NULL"),
+        )
+        for column in ("document_type", "document_name"):
+            batch_op.create_index(
+                batch_op.f(f"ix_document_requests_{column}_received_at_request_id"),
+                [column, "received_at", "request_id"],
+                unique=False,
+            )
         batch_op.create_index(
             "ix_document_requests_unpurged",
             ["completed_at", "source_system"],
             unique=False,
             mssql_where=sa.text("completed_at IS NOT NULL AND purged_at IS NULL"),
             sqlite_where=sa.text("completed_at IS NOT NULL AND purged_at IS NULL"),
-        )
-        batch_op.create_index(
-            "ix_document_requests_held",
-            ["received_at", "request_id"],
-            unique=False,
-            mssql_where=sa.text("status = 'HELD'"),
-            sqlite_where=sa.text("status = 'HELD'"),
         )
         batch_op.create_index(
             "ix_document_requests_processing_due",
@@ -272,6 +350,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'PENDING' AND due_at IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_outbox_request_id"), ["request_id"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_unpublished",
+            ["state", "created_at"],
+            unique=False,
+            mssql_where=sa.text("state <> 'PUBLISHED'"),
+            sqlite_where=sa.text("state <> 'PUBLISHED'"),
+        )
         batch_op.create_index(
             "uq_outbox_unpublished_request",
             ["request_id"],
@@ -349,6 +434,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Unicode(length=1000), nullable=True),
         sa.Column("run_id", sa.Uuid(), nullable=True),
         sa.Column("batch_id", sa.Uuid(), nullable=True),
+        sa.Column("failure_category", word(), nullable=True),
+        sa.Column("failure_code", sa.Unicode(length=100), nullable=True),
         sa.ForeignKeyConstraint(
             ["request_id"],
             ["document_requests.request_id"],
@@ -362,6 +449,13 @@ def upgrade() -> None:
             ["request_id", "history_id"],
             unique=False,
         )
+        batch_op.create_index(
+            "ix_status_history_ended",
+            ["at"],
+            unique=False,
+            mssql_where=sa.text("to_status IN ('COMPLETED', 'FAILED')"),
+            sqlite_where=sa.text("to_status IN ('COMPLETED', 'FAILED')"),
+        )
 
 
 def downgrade() -> None:
@@ -374,6 +468,9 @@ def downgrade() -> None:
     op.drop_table("document_requests")
     op.drop_table("batch_messages")
     op.drop_table("pauses")
+    op.drop_table("statistics_mark")
+    op.drop_table("request_statistics")
+    op.drop_table("operator_actions")
     op.drop_table("generation_times")
     op.drop_table("job_runs")
     op.drop_table("batches")

@@ -1,0 +1,1 @@
+"""What things cost, measured: `make bench-…`. Results are in docs/performance.md."""
