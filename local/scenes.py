@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
 
+from local.children import StackFailed
 from local.past import move_into_the_past, set_an_event_aside
 from local.samples import load_samples
 from local.stack import Stack
@@ -20,6 +22,7 @@ ROUNDS = 9
 """How often each sample is sent for the three days that lie behind."""
 
 _CALL_SECONDS = 10.0
+_WAIT_SECONDS = 60.0
 _ACTOR = ("--actor", "Robin Example (robin@example.com)")
 _PAUSED = "1709524444"
 """The configuration of claims, of which nothing is submitted."""
@@ -27,45 +30,52 @@ _PAUSED = "1709524444"
 
 def play_scenes(stack: Stack) -> None:
     """Bring every state about. Raises StackFailed and Stopped."""
-    with requests.Session() as session:
+    with setting(stack) as scenes:
+        scenes.days_gone_by()
+        scenes.submission_refused()
+        scenes.given_up()
+        scenes.held()
+        scenes.paused()
+        scenes.event_refused()
+
+
+@contextlib.contextmanager
+def setting(stack: Stack) -> Iterator[Scenes]:
+    """Open what scenes need."""
+    with (
+        requests.Session() as session,
+        contextlib.closing(open_store(stack.database_url)) as store,
+    ):
         session.trust_env = False
-        scenes = Scenes(stack, session)
-        with contextlib.closing(open_store(stack.database_url)) as store:
-            scenes.days_gone_by(store)
-            scenes.submission_refused()
-            scenes.given_up(store)
-            scenes.held()
-            scenes.paused()
-            scenes.event_refused()
+        yield Scenes(stack, session, store)
 
 
 class Scenes:
     """The scenes, each of which leaves something behind to look at."""
 
-    def __init__(self, stack: Stack, session: requests.Session) -> None:
+    def __init__(self, stack: Stack, session: requests.Session, store: SqlStore) -> None:
         self._stack = stack
         self._session = session
+        self._store = store
         self._numbers = itertools.count(1001)
         self._samples = {sample.name[:2]: sample.request for sample in load_samples()}
 
-    def days_gone_by(self, store: SqlStore) -> None:
+    def days_gone_by(self) -> None:
         """Let every sample be processed several times, and move that into the past."""
         accepted = [number for number in self._samples if int(number) <= 14]
         self.send(*accepted * ROUNDS)
         self._wait(lambda: not self._count("RECEIVED", "PROCESSING", "SUBMITTED"))
-        self._wait(lambda: not store.read(lambda tx: tx.outbox.depth(1)).pending.number)
+        self._wait_for_events()
         move_into_the_past(self._stack.database_url)
 
-    def submission_refused(self) -> None:
-        """Let Thunderhead refuse a document."""
-        with self.fault(operation="submit", kind="status", status=422, times=1):
-            self.fail_one()
-
-    def fail_one(self) -> None:
-        """Send a request and wait until it has FAILED."""
+    def submission_refused(self) -> str:
+        """Let Thunderhead refuse a document; returns the id of the request, FAILED by then."""
         failed = self._count("FAILED")
-        self.send("10")
-        self._wait(lambda: self._count("FAILED") > failed)
+        with self.fault(operation="submit", kind="status", status=422):
+            refused = self.send("10")
+            self._wait(lambda: self._count("FAILED") > failed)
+        self._wait_for_events()
+        return refused
 
     def held(self, *numbers: str) -> None:
         """Let Thunderhead answer a submission with what means nothing to us."""
@@ -74,10 +84,10 @@ class Scenes:
             self.send(*numbers or ("05", "05", "06"))
             self._wait(lambda: self._count("HELD") > held)
 
-    def given_up(self, store: SqlStore) -> None:
+    def given_up(self) -> None:
         """Let an operator give a HELD batch up."""
         self.held("07")
-        [batch] = store.read(lambda tx: tx.batches.held(1))
+        [batch] = self._store.read(lambda tx: tx.batches.held(1))
         reason = ("--reason", "Withdrawn by the business, INC-2041")
         self._stack.operate("abandon", str(batch.batch_id), *_ACTOR, *reason)
 
@@ -126,6 +136,13 @@ class Scenes:
         counts: dict[str, int] = self._session.get(url, timeout=_CALL_SECONDS).json()["counts"]
         return sum(counts[status] for status in statuses)
 
+    def _wait_for_events(self) -> None:
+        """Wait until every event is published: only then a request may be reprocessed."""
+        self._wait(lambda: not self._store.read(lambda tx: tx.outbox.depth(1)).pending.number)
+
     def _wait(self, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _WAIT_SECONDS
         while not is_so():
+            if time.monotonic() > deadline:
+                raise StackFailed(f"What was waited for did not happen within {_WAIT_SECONDS:g} s.")
             self._stack.children.pause(0.2)

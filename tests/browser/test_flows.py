@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
-from local.scenes import Scenes
+from local.scenes import Scenes, setting
 from local.stack import Stack, running_stack
 from local.stopping import StopSignals
 from tests.browser.chromium import find_chromium
@@ -31,9 +31,8 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def scenes(stack: Stack) -> Iterator[Scenes]:
-    with requests.Session() as session:
-        session.trust_env = False
-        yield Scenes(stack, session)
+    with setting(stack) as scenes:
+        yield scenes
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +41,7 @@ def no_trouble(trouble: Trouble) -> Iterator[None]:
     assert not trouble
 
 
-def open_failed_request(page: Page, stack: Stack) -> None:
+def open_failed_request(page: Page, stack: Stack, request_id: str) -> None:
     """Find it as an operator does."""
     page.goto(stack.console_url)
     page.get_by_role("navigation").get_by_role("link", name="Requests").click()
@@ -50,7 +49,7 @@ def open_failed_request(page: Page, stack: Stack) -> None:
     page.get_by_label("Failed in").select_option("SUBMISSION")
     page.get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile(r"requests\?status=FAILED&failureCategory=SUBMISSION$"))
-    page.locator("#results tbody th a").first.click()
+    page.locator(f"#results a[href$='{request_id}']").click()
     expect(page.locator(".head .badge")).to_contain_text("FAILED")
 
 
@@ -72,8 +71,7 @@ def becomes(page: Page, status: str) -> None:
 def test_a_request_is_found_reprocessed_and_completed(
     page: Page, stack: Stack, scenes: Scenes
 ) -> None:
-    scenes.submission_refused()
-    open_failed_request(page, stack)
+    open_failed_request(page, stack, scenes.submission_refused())
     page.get_by_role("link", name="Reprocess …").click()
     order(page, "Reprocess it", "Thunderhead was mended")
     expect(page.get_by_role("status").filter(has_text="Reprocessed:")).to_be_visible()
@@ -91,8 +89,7 @@ def test_a_request_is_found_reprocessed_and_completed(
 def test_what_has_changed_meanwhile_is_refused(
     page: Page, open_context: Open, stack: Stack, scenes: Scenes
 ) -> None:
-    scenes.submission_refused()
-    open_failed_request(page, stack)
+    open_failed_request(page, stack, scenes.submission_refused())
     page.get_by_role("link", name="Reprocess …").click()
     colleague = open_context().new_page()
     colleague.goto(page.url)
@@ -109,10 +106,8 @@ def test_what_has_changed_meanwhile_is_refused(
 
 
 def test_many_are_selected_and_reprocessed(page: Page, stack: Stack, scenes: Scenes) -> None:
-    with scenes.fault(operation="submit", kind="status", status=422):
-        for _ in range(3):
-            scenes.fail_one()
-    page.goto(f"{stack.console_url}requests?failureCategory=SUBMISSION")
+    refused = [scenes.submission_refused() for _ in range(3)]
+    page.goto(f"{stack.console_url}requests?requestId={','.join(refused)}")
     page.get_by_label("Select all on this page").check()
     expect(page.locator("[data-selected-count]")).to_have_text("3")
     page.get_by_role("button", name="Reprocess …").click()
@@ -181,7 +176,7 @@ def test_submissions_are_paused_and_resumed_without_a_script(
     page.get_by_role("link", name="Pause submissions …").click()
     order(page, "Pause", "wrong letterhead")
     expect(page.locator(".flash")).to_contain_text("Paused")
-    scenes.send("10")
+    waiting = scenes.send("10")
     page.goto(stack.console_url)
     expect(page.locator(".concerns")).to_contain_text("Submissions are paused by local operator")
     page.get_by_role("link", name="Resume").first.click()
@@ -189,11 +184,12 @@ def test_submissions_are_paused_and_resumed_without_a_script(
     order(page, "Resume")
     expect(page.locator(".flash")).to_contain_text("Resumed")
     expect(page.get_by_text("Nothing is paused by hand")).to_be_visible()
+    page.goto(f"{stack.console_url}requests/{waiting}")
+    becomes(page, "COMPLETED")
 
 
 def test_a_form_of_another_browser_is_refused(page: Page, stack: Stack, scenes: Scenes) -> None:
-    scenes.submission_refused()
-    open_failed_request(page, stack)
+    open_failed_request(page, stack, scenes.submission_refused())
     page.get_by_role("link", name="Reprocess …").click()
     page.locator("input[name=csrf]").evaluate("field => { field.value = 'x'.repeat(43) }")
     order(page, "Reprocess it")
@@ -206,8 +202,7 @@ def test_a_form_of_another_browser_is_refused(page: Page, stack: Stack, scenes: 
 def test_a_page_of_another_origin_orders_nothing(
     page: Page, stack: Stack, scenes: Scenes, trouble: Trouble
 ) -> None:
-    scenes.submission_refused()
-    open_failed_request(page, stack)
+    open_failed_request(page, stack, scenes.submission_refused())
     token = page.context.cookies()[0]
     assert (token["sameSite"], token["httpOnly"]) == ("Strict", True)
     target = f"{page.url}/reprocess"

@@ -8,7 +8,7 @@ from tests.functions.cold_start import COLD_STARTS, RUNS, ColdStart, ColdStarts,
 from tests.functions.settings import settings
 from tests.functions.worker import declared_functions
 
-WEB_FRAMEWORKS = {"fastapi", "starlette", "uvicorn"}
+WEB_FRAMEWORKS = {"fastapi", "jinja2", "starlette", "uvicorn"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,9 @@ def test_a_timer_loads_no_web_framework(cold_starts: ColdStarts, name: str) -> N
         assert not start.packages & WEB_FRAMEWORKS
 
 
-@pytest.mark.parametrize("name", ["DocumentRequestApi", "ProcessingTimer", "MonitoringTimer"])
+@pytest.mark.parametrize(
+    "name", ["DocumentRequestApi", "OperatorConsole", "ProcessingTimer", "MonitoringTimer"]
+)
 def test_a_function_loads_nothing_of_the_local_stack(cold_starts: ColdStarts, name: str) -> None:
     for start in cold_starts[name]:
         assert not start.packages & {"local", "aiohttp"}

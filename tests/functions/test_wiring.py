@@ -26,7 +26,7 @@ each_timer = pytest.mark.parametrize("name", TIMERS)
 
 
 def test_the_host_finds_all_functions() -> None:
-    assert {"DocumentRequestApi", *TIMERS} <= set(FUNCTIONS)
+    assert {"DocumentRequestApi", "OperatorConsole", *TIMERS} <= set(FUNCTIONS)
 
 
 @each_function

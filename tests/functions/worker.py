@@ -14,7 +14,7 @@ import asyncio
 import json
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib import import_module
@@ -64,6 +64,8 @@ class Answer:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes
+    cookies: Sequence[Any] = ()
+    """RpcHttpCookie: the worker hands cookies on apart from the other headers."""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -267,7 +269,7 @@ def answer_of(invocation: Future[Any]) -> Answer:
     """Wait for a call and return what its caller is sent. Raises InvocationFailed."""
     http = succeeded(invocation).return_value.http
     headers = {name.lower(): value for name, value in http.headers.items()}
-    return Answer(int(http.status_code), headers, http.body.bytes)
+    return Answer(int(http.status_code), headers, http.body.bytes, list(http.cookies))
 
 
 async def _cancel_the_others() -> None:

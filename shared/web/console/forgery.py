@@ -40,8 +40,10 @@ class Tokens:
         found = request.cookies.get(self.cookie, "")
         return found if _TOKEN.fullmatch(found) else secrets.token_urlsafe(32)
 
-    def keep(self, token: str, response: Response) -> None:
-        """Give the browser its token, for as long as it is open."""
+    def keep(self, token: str, request: Request, response: Response) -> None:
+        """Give a browser that has no token its own, for as long as it is open."""
+        if request.cookies.get(self.cookie) == token:
+            return
         response.set_cookie(
             self.cookie, token, path="/", secure=self._only_https, httponly=True, samesite="strict"
         )

@@ -71,7 +71,7 @@ def _guarded(show: Show, needs: tuple[Role, ...]) -> Callable[[Request], Any]:
         else:
             request.state.flash = flashes.message_of(request)
         response = await run_in_threadpool(show, Visit(request, console, person, form))
-        console.tokens.keep(token, response)
+        console.tokens.keep(token, request, response)
         if getattr(request.state, "flash", None):
             flashes.forget(response)
         return response
