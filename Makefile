@@ -12,7 +12,8 @@ PYTHON  ?= python3
 WORKERS ?= 3
 # Which Pythons test-functions uses: "3.11 3.13". None: those two, as far as the machine has them.
 PYTHONS ?=
-# More arguments for the command of demo, run, test, sabotage, chaos or lock: make test ARGS="-k intake"
+# More arguments for the command of demo, run, test, sabotage, chaos, smoke or lock:
+# make test ARGS="-k intake"
 ARGS    ?=
 
 VENV := .venv
@@ -97,12 +98,51 @@ functions-%: $(VENV)-functions-%/.installed
 	@$(VENV)-functions-$*/bin/python -m pytest --confcutdir=tests/functions tests/functions $(ARGS)
 
 .PHONY: check
-check: $(VENV)/.installed ## format, lint (with security rules), types, import rules, known vulnerabilities
+check: $(VENV)/.installed ## format, lint (with security rules), types, import rules, infrastructure, known vulnerabilities
 	@echo '== format'; $(BIN)/ruff format --check
 	@echo '== lint';   $(BIN)/ruff check
 	@echo '== types';  $(RUN) mypy
 	@echo '== import rules'; $(BIN)/lint-imports --no-logo
+	@$(MAKE) --no-print-directory check-infra
 	@echo '== known vulnerabilities'; $(MAKE) --no-print-directory audit UNANSWERED=0
+
+.PHONY: check-infra
+check-infra: $(VENV)/.installed $(VENV)-infra/.installed ## the Bicep files, by a parser and a scanner
+	@echo '== infrastructure'
+	@$(RUN) pytest -n 0 -q -p no:cacheprovider tests/infra/test_syntax.py
+	@$(RUN) tests.infra.scanner $(VENV)-infra/bin/checkov
+
+# These two want the Azure CLI, which brings the compiler; the second also a login and the settings
+# of an environment of azd (docs/deploy.md).
+.PHONY: bicep
+bicep: ## compile the Bicep files (needs the Azure CLI)
+	@az bicep build --file infra/main.bicep --stdout >/dev/null
+	@az bicep lint --file infra/main.bicep
+
+.PHONY: what-if
+what-if: ## tell what a deployment would change (needs the Azure CLI, logged in)
+	@az deployment sub what-if --name "oms-$$AZURE_ENV_NAME" --location "$$AZURE_LOCATION" \
+		--parameters infra/main.bicepparam $(ARGS)
+
+.PHONY: package
+package: $(VENV)/.installed ## write dist/oms.zip, which is deployed
+	@$(RUN) local.package dist/oms.zip
+
+# Of what is deployed, in the versions that were tested. Asks pypi.org for the generator.
+.PHONY: sbom
+sbom: $(VENV)/.installed ## write dist/oms.cdx.json, the bill of materials (CycloneDX)
+	@mkdir -p dist
+	@$(BIN)/uv pip compile --quiet --python-version 3.13 --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links \
+		--constraint constraints.txt --output-file dist/requirements.txt requirements.txt
+	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from 'cyclonedx-bom>=7,<8' cyclonedx-py requirements --output-reproducible \
+		--pyproject pyproject.toml --output-format JSON --output-file dist/oms.cdx.json \
+		dist/requirements.txt
+	@grep -c '"purl"' dist/oms.cdx.json | sed 's/$$/ components in dist\/oms.cdx.json/'
+
+.PHONY: smoke
+smoke: $(VENV)/.installed ## one request through a running system: make smoke URL=https://… (docs/deploy.md)
+	@$(RUN) local.smoke '$(URL)' $(ARGS)
 
 # It asks pypi.org, which a machine may not reach. That is no fault of the code, hence none in check;
 # but nothing audited is not nothing found, hence one here.
@@ -139,10 +179,13 @@ lock: ## rewrite constraints.txt (newest of everything: ARGS=--upgrade)
 	@sed -i.old '1i # The versions that were tested, for every supported Python. Written by `make lock`.' \
 		constraints.txt && rm constraints.txt.old
 	@grep -c '==' constraints.txt | sed 's/$$/ packages in constraints.txt/'
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--no-header --no-emit-index-url --no-emit-find-links --no-annotate \
+		--output-file tests/infra/scanner/requirements.txt $(ARGS) tests/infra/scanner/requirements.in
 
 .PHONY: clean
 clean: ## remove .venv, caches, reports and local databases
-	@rm -rf $(VENV) $(VENV)-functions-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov \
+	@rm -rf $(VENV) $(VENV)-* dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov \
 		tests/contracts/asyncapi/node_modules
 	@rm -f .coverage .coverage.* *.db *.db-shm *.db-wal *.db-journal
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -165,6 +208,12 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt
 		|| { grep -A 20 '^ERROR' $(VENV)/install.log >&2 || tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@touch $@
 
+$(VENV)-infra/.installed: tests/infra/scanner/requirements.txt | $(VENV)/.installed
+	@echo "Setting up $(@D), for the scanner of infra/; this takes half a minute."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --no-deps --requirements $<
+	@touch $@
+
 # Not a mere step on the way, which make would remove.
 .PRECIOUS: $(VENV)-functions-%/.installed
 
@@ -178,7 +227,7 @@ $(VENV)-functions-%/.installed: requirements.txt constraints.txt tests/functions
 	{ $$install -r tests/functions/requirements.txt -c constraints.txt && \
 		if $(@D)/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 13))'; then \
 			$$install --no-deps --ignore-requires-python \
-				"$$(grep -o '^azure-functions-runtime-v1==[0-9.]*' tests/functions/requirements.txt)"; \
+				"$$(grep -o '^azure-functions-runtime-v1==[0-9.]*' requirements.txt)"; \
 		fi; \
 	} >$(@D)/install.log 2>&1 || { \
 		grep -A 20 '^ERROR' $(@D)/install.log >&2 || tail -n 20 $(@D)/install.log >&2; exit 1; }
