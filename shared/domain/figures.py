@@ -14,7 +14,8 @@ OPEN = (
     RequestStatus.SUBMITTED,
     RequestStatus.HELD,
 )
-"""Statuses that wait for something. The others only grow: their changes are counted instead."""
+"""Statuses that wait for something, in the order of the flow. The others only grow: their changes
+are counted instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Waiting:
     def seconds(self, now: datetime) -> float:
         """Return how long the oldest has waited; 0 where there is none."""
         return round((now - self.since).total_seconds(), 3) if self.since else 0.0
+
+
+NOTHING = Waiting(0, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from shared.domain.figures import OPEN
 from shared.domain.models import JobRun, Pause
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import Clock
@@ -38,14 +39,6 @@ MOST_REASONS = 10
 """Reasons of failures that an activity names."""
 
 DEPENDENCIES = (pausing.THUNDERHEAD, pausing.REFERENCE_DATA, pausing.EVENTS)
-
-WAITING = (
-    RequestStatus.RECEIVED,
-    RequestStatus.PROCESSING,
-    RequestStatus.SUBMITTED,
-    RequestStatus.HELD,
-)
-"""The open statuses, in the order of the flow."""
 
 
 class DependencyState(StrEnum):
@@ -172,7 +165,7 @@ class Overviews:
                     pause for name, pause in sorted(pauses.items()) if name not in DEPENDENCIES
                 ],
                 jobs=[self._job(job, runs.get(job), now) for job in (PROCESSING, MONITORING)],
-                waiting=[self._waiting(tx, status, systems, now) for status in WAITING],
+                waiting=[self._waiting(tx, status, systems, now) for status in OPEN],
                 failed=_count(tx, RequestStatus.FAILED, systems),
                 outbox=tx.outbox.depth(MOST_COUNTED),
                 limits=self._limits,

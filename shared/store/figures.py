@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, case, func, literal_column, select, text
+from sqlalchemy import Column, ColumnElement, Connection, func, literal_column, select, text
 
-from shared.domain.figures import Figures, Waiting
-from shared.domain.statuses import RequestStatus
+from shared.domain.figures import NOTHING, OPEN, Figures, Waiting
 from shared.store.outbox import PENDING, SET_ASIDE
-from shared.store.tables import batches, document_requests, outbox
-from shared.store.types import UtcTimestamp
+from shared.store.tables import document_requests, outbox
 
-r, b, o = document_requests.c, batches.c, outbox.c
+r, o = document_requests.c, outbox.c
 
 # What Azure SQL says of the database that is connected to; NULL on a server without a limit.
 _UTILIZATION = text(
@@ -32,61 +28,25 @@ class FiguresTables:
 
     def take(self) -> Figures:
         """Count requests and events that are open."""
-        # A reprocessed request is as old as its generation, which nothing but its last change
-        # tells; while it waits for reference data, that is its last try.
-        born = case((r.generation == 1, r.received_at), else_=r.updated_at)
-        claimed = [_is("PROCESSING"), r.due_at.is_not(None)]
+        requests = self._waiting(r.status, r.waiting_since, r.waiting_since.is_not(None))
+        # As its index wants it.
+        is_open = o.state != literal_column("'PUBLISHED'")
+        events = self._waiting(o.state, o.created_at, is_open)
         return Figures(
-            requests={
-                RequestStatus.RECEIVED: self._waiting(born, _is("RECEIVED"), r.due_at.is_not(None)),
-                RequestStatus.PROCESSING: _joined(
-                    self._waiting(born, *claimed),
-                    self._waiting(born, *_in_batch("SUBMITTING", "PROCESSING")),
-                ),
-                RequestStatus.SUBMITTED: self._waiting(
-                    r.submitted_at, *_in_batch("SUBMITTED", "SUBMITTED")
-                ),
-                RequestStatus.HELD: self._waiting(r.updated_at, _is("HELD")),
-            },
-            outbox={
-                PENDING: self._waiting(
-                    o.created_at, _state(o.state, PENDING), o.due_at.is_not(None)
-                ),
-                # The second condition is for the index.
-                SET_ASIDE: self._waiting(
-                    o.created_at, _state(o.state, SET_ASIDE), o.published_at.is_(None)
-                ),
-            },
+            requests={status: requests.get(status.value, NOTHING) for status in OPEN},
+            outbox={state: events.get(state, NOTHING) for state in (PENDING, SET_ASIDE)},
             database_utilization=self._utilization(),
         )
 
-    def _waiting(self, since: ColumnElement[Any], *where: ColumnElement[bool]) -> Waiting:
-        statement = select(func.count(), func.min(since, type_=UtcTimestamp())).where(*where)
-        row = self._connection.execute(statement).one()
-        return Waiting(row[0], row[1])
+    def _waiting(
+        self, state: Column[str], since: Column[datetime], is_open: ColumnElement[bool]
+    ) -> dict[str, Waiting]:
+        """Count what is open by its state, with the age of the oldest."""
+        statement = select(state, func.count(), func.min(since)).where(is_open).group_by(state)
+        return {row[0]: Waiting(row[1], row[2]) for row in self._connection.execute(statement)}
 
     def _utilization(self) -> float | None:
         if self._connection.dialect.name != "mssql":
             return None
         used: float | None = self._connection.execute(_UTILIZATION).scalar()
         return used
-
-
-def _is(status: str) -> ColumnElement[bool]:
-    return _state(r.status, status)
-
-
-def _state(column: Column[Any], value: str) -> ColumnElement[bool]:
-    # A literal: SQL Server never uses a filtered index for a parameter.
-    return column == literal_column(f"'{value}'")
-
-
-def _in_batch(state: str, status: str) -> Sequence[ColumnElement[bool]]:
-    """Find the requests of open batches by those: there is no index of all SUBMITTED ones."""
-    is_open = (_state(b.state, state), b.due_at.is_not(None))
-    return r.batch_id.in_(select(b.batch_id).where(*is_open)), _is(status)
-
-
-def _joined(one: Waiting, other: Waiting) -> Waiting:
-    since: list[datetime] = [each.since for each in (one, other) if each.since]
-    return Waiting(one.count + other.count, min(since, default=None))

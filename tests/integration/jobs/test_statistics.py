@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from shared.composition import open_store
+from shared.domain.figures import OPEN
 from shared.domain.models import DocumentRequest, HistoryEntry
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.domain.timing import after
@@ -23,7 +24,7 @@ from shared.jobs.console_models import (
     StatisticsMark,
     Tally,
 )
-from shared.jobs.overview import WAITING, Activity, Overviews, Step
+from shared.jobs.overview import Activity, Overviews, Step
 from shared.jobs.queries import Caller
 from shared.jobs.runs import MONITORING, Runs
 from shared.jobs.statistics import CLOSED_AFTER, HOURS_PER_RUN, StatisticsUpdate, hour_of
@@ -50,7 +51,7 @@ def mark(store: SqlStore) -> StatisticsMark:
 def activity(
     store: SqlStore, start: datetime, end: datetime, step: Step = Step.HOUR, **caller: Any
 ) -> Activity:
-    limits = AlertLimits(dict.fromkeys(WAITING, EVERY), EVERY, EVERY)
+    limits = AlertLimits(dict.fromkeys(OPEN, EVERY), EVERY, EVERY)
     overviews = Overviews(store, limits, TestClock())
     return overviews.activity(start, end, step, Caller("operator", **caller))
 

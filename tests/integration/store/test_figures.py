@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from shared.domain.figures import Figures, Waiting
+from shared.domain.figures import NOTHING, Figures, Waiting
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.timing import after
 from shared.store.database import SqlStore
@@ -19,8 +19,6 @@ from tests.integration.store.samples import (
     store_requests,
 )
 
-NONE = Waiting(0, None)
-
 
 def figures_of(store: SqlStore) -> Figures:
     return store.read(lambda tx: tx.figures.take())
@@ -28,8 +26,8 @@ def figures_of(store: SqlStore) -> Figures:
 
 def test_an_empty_database_has_nothing_open(store: SqlStore) -> None:
     figures = figures_of(store)
-    assert set(figures.requests.values()) == {NONE}
-    assert figures.outbox == {"PENDING": NONE, "SET_ASIDE": NONE}
+    assert set(figures.requests.values()) == {NOTHING}
+    assert figures.outbox == {"PENDING": NOTHING, "SET_ASIDE": NOTHING}
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(store: SqlStore, owner: UUID) -> None:
@@ -68,7 +66,7 @@ def test_processing_is_what_a_claim_or_an_intent_has(store: SqlStore, owner: UUI
         )
     )
     figures = figures_of(store).requests
-    assert figures[RequestStatus.SUBMITTED] == NONE
+    assert figures[RequestStatus.SUBMITTED] == NOTHING
     assert figures[RequestStatus.HELD] == Waiting(1, held_at)
 
 

@@ -204,7 +204,7 @@ USES: dict[str, tuple[Use, str]] = {
     ),
     "census": (
         lambda tx: tx.figures.take(),
-        "ix_document_requests_batch_id_status (batch_id=? AND status=?)",
+        "INDEX ix_document_requests_waiting SCAN outbox USING COVERING INDEX ix_outbox_unpublished",
     ),
     "renew a claim": (lambda tx: tx.claimed.renew(uuid4(), [uuid4()], START), ""),
 }
