@@ -1,28 +1,20 @@
-"""The census: what is open, counted now and then, told to metrics and to the log.
-
-The database remembers the last one, so that it is taken every few minutes however many processes
-there are and however short they live.
-"""
+"""The census: what is open, counted with each update of the statistics, told to metrics and log."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from shared import measures
 from shared.domain.figures import Figures
 from shared.domain.models import JobRun, Pause
-from shared.domain.timing import Clock, after
+from shared.domain.timing import Clock
 from shared.jobs import pausing
-from shared.jobs.runs import JOBS
-from shared.jobs.storage import Store
+from shared.jobs.storage import Store, Transaction
 
 _logger = logging.getLogger(__name__)
-
-CENSUS = "census"
-EVERY_SECONDS = 300.0
 
 _PAUSED = {
     "thunderhead": pausing.THUNDERHEAD,
@@ -40,31 +32,21 @@ class Census:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._due_at: datetime | None = None
 
-    def take_if_due(self, run_id: UUID) -> None:
-        """Count, if nobody has for five minutes. Raises DatabaseUnavailable.
-
-        While it is not due, a process asks the database once, and then only its own clock.
-        """
+    def take(self, run_id: UUID) -> None:
+        """Count, and tell. Raises DatabaseUnavailable."""
         now = self._clock()
-        if self._due_at and now < self._due_at:
-            return
-        last = {run.job: run for run in self._store.read(lambda tx: tx.job_runs.last())}
-        taken = last[CENSUS].finished_at if CENSUS in last else None
-        is_due = taken is None or now >= after(taken, EVERY_SECONDS)
-        self._due_at = after(now if is_due or taken is None else taken, EVERY_SECONDS)
-        if is_due:
-            mark = JobRun(CENSUS, run_id, now, now, {})
-            self._store.write(lambda tx: tx.job_runs.record(mark))
-            figures, pauses = self._store.read(lambda tx: (tx.figures.take(), tx.pauses.all()))
-            _tell(run_id, figures, _heartbeats(last, now), _paused(pauses, now), now)
+
+        def work(tx: Transaction) -> tuple[Figures, Mapping[str, Pause], Sequence[JobRun]]:
+            return tx.figures.take(), tx.pauses.all(), tx.job_runs.last()
+
+        figures, pauses, runs = self._store.read(work)
+        last = {run.job: run for run in runs}
+        _tell(run_id, figures, _heartbeats(last, now), _paused(pauses, now), now)
 
 
 def _heartbeats(last: Mapping[str, JobRun], now: datetime) -> dict[str, float]:
-    return {
-        job: round((now - last[job].finished_at).total_seconds(), 3) for job in JOBS if job in last
-    }
+    return {job: round((now - run.finished_at).total_seconds(), 3) for job, run in last.items()}
 
 
 def _paused(pauses: Mapping[str, Pause], now: datetime) -> dict[str, float]:

@@ -65,8 +65,8 @@ class MonitoringJob:
             if settled:
                 self.publishing.publish_due(run, pauses)
             self.retention.purge_due(run)
-            self.statistics.update_if_due(run)
-            self.census.take_if_due(run.run_id)
+            if self.statistics.update_if_due(run):
+                self.census.take(run.run_id)
             return self.runs.finish(run)
 
 

@@ -11,7 +11,6 @@ from shared.domain.statuses import RequestStatus
 from shared.errors import RequestNotFound
 from shared.jobs.console_models import Count, Position, SetAsideEvent
 from shared.jobs.request_storage import RequestFilter
-from shared.jobs.runs import JOBS
 from shared.jobs.storage import Store
 
 MOST_EXPORTED = 10_000
@@ -119,4 +118,4 @@ class Queries:
         runs, pauses = self._store.read(
             lambda tx: (tx.job_runs.last(), list(tx.pauses.all().values()))
         )
-        return Readiness([run for run in runs if run.job in JOBS], pauses)
+        return Readiness(runs, pauses)

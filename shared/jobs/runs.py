@@ -22,7 +22,6 @@ _logger = logging.getLogger(__name__)
 
 PROCESSING = "processing"
 MONITORING = "monitoring"
-JOBS = (PROCESSING, MONITORING)
 
 COUNTERS = (
     "claimed",

@@ -35,23 +35,25 @@ class StatisticsUpdate:
     clock: Clock
     every: timedelta
 
-    def update_if_due(self, run: Run) -> None:
-        """Count the hours that are not final yet. Raises DatabaseUnavailable.
+    def update_if_due(self, run: Run) -> bool:
+        """Count the hours that are not final yet; False where it is not due.
 
-        One statement where it is not due. Of two runs at the same time one gives way.
+        That costs one statement. Of two runs at the same time one gives way. Raises
+        DatabaseUnavailable.
         """
         now = self.clock()
         mark = self.store.read(lambda tx: tx.statistics.mark())
         if mark and mark.counted_until and now < mark.counted_until + self.every:
-            return
+            return False
         if mark is None:
             mark = self.store.write(lambda tx: tx.statistics.begin(now))
         hour = mark.closed_until if mark else now
         for _ in range(HOURS_PER_RUN):
             if mark is None or hour > now or not self.runs.may_go_on(run):
-                return
+                break
             mark = self._count(mark, hour, now)
             hour += HOUR
+        return True
 
     def _count(self, mark: StatisticsMark, hour: datetime, now: datetime) -> StatisticsMark | None:
         """Count an hour; None if another run does so too."""

@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from shared.domain.figures import OPEN, Figures, Waiting
 from shared.domain.models import JobRun, Pause
 from shared.jobs import census, pausing
-from shared.jobs.runs import JOBS, Run, Runs
+from shared.jobs.runs import MONITORING, PROCESSING, Run, Runs
 from shared.telemetry import EcsFormatter
 from tests.unit.domain.builders import NOON
 
@@ -92,7 +92,7 @@ def made_lines() -> Mapping[str, dict[str, Any]]:
     context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1))
     try:
         with trace.use_span(NonRecordingSpan(context)):
-            run = Run(JOBS[0], UUID(int=1), NOON, NOON)
+            run = Run(PROCESSING, UUID(int=1), NOON, NOON)
             Runs(_NoStore(), lambda: NOON, UUID, 1).finish(run)  # type: ignore[arg-type]
             _take_a_census(run.run_id)
     finally:
@@ -107,7 +107,7 @@ def _take_a_census(run_id: UUID) -> None:
     figures = Figures(
         dict.fromkeys(OPEN, one), {"PENDING": one, "SET_ASIDE": one}, database_utilization=0.5
     )
-    last = {job: JobRun(job, run_id, NOON, NOON, {}) for job in JOBS}
+    last = {job: JobRun(job, run_id, NOON, NOON, {}) for job in (PROCESSING, MONITORING)}
     names = (pausing.THUNDERHEAD, "submissions:1", pausing.EVENTS)
     pauses = {name: Pause(name, NOON, None, 0, "why", "who") for name in names}
     census._tell(

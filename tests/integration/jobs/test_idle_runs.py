@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,19 +58,6 @@ def counted(system: System) -> Iterator[Work]:
         event.remove(engine, name, listener)
 
 
-def test_the_first_idle_run_of_a_process_asks_once_whether_a_census_is_due(world: World) -> None:
-    system = world.system()
-    world.submit_invoices(system, 3)
-    world.drain(system)
-    world.clock.advance(60)
-    other = world.system()
-    with counted(other) as work:
-        other.monitoring.run()
-    statements = [s for s in work.statements if not s.startswith(NOT_COUNTED)]
-    assert len(statements) == 6, statements
-    assert work.writing_commits == 1
-
-
 @pytest.mark.parametrize("job", ["processing", "monitoring"])
 def test_an_idle_run_takes_at_most_six_statements_one_commit_and_no_call(
     world: World, job: str
@@ -92,3 +80,16 @@ def test_an_idle_run_takes_at_most_six_statements_one_commit_and_no_call(
     assert len(statements) <= 6, statements
     assert work.writing_commits == 1
     assert len(statements) == 6
+
+
+def test_what_is_open_is_told_every_few_minutes(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    system, other = world.system(), world.system()
+    for run in (system.monitoring.run, other.monitoring.run):
+        run()
+    assert caplog.messages.count("figures taken") == 1
+    world.clock.advance(system.settings.statistics_seconds)
+    other.monitoring.run()
+    assert caplog.messages.count("figures taken") == 2

@@ -7,20 +7,14 @@ from uuid import UUID
 import pytest
 
 from shared.domain.models import JobRun, Pause
-from shared.jobs.census import CENSUS, EVERY_SECONDS, Census
-from shared.jobs.queries import Queries
+from shared.jobs.census import Census
 from shared.jobs.runs import PROCESSING
 from shared.store.database import SqlStore
 from tests.telemetry import recorded
 from tests.unit.domain.builders import NOON, a_request
-from tests.unit.jobs.fakes import InterruptedStore, StandingClock
+from tests.unit.jobs.fakes import StandingClock
 
 RUN = UUID(int=1)
-
-
-@pytest.fixture
-def counted(store: SqlStore) -> InterruptedStore:
-    return InterruptedStore(store)
 
 
 def figures(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -30,30 +24,6 @@ def figures(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def _info(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-
-
-def test_it_is_taken_every_five_minutes(
-    store: SqlStore, clock: StandingClock, caplog: pytest.LogCaptureFixture
-) -> None:
-    census = Census(store, clock)
-    for _ in range(10):
-        census.take_if_due(RUN)
-        clock.advance(EVERY_SECONDS / 5)
-    assert len(figures(caplog)) == 2
-
-
-def test_another_process_knows_that_it_was_taken(
-    store: SqlStore, counted: InterruptedStore, clock: StandingClock, caplog: Any
-) -> None:
-    Census(store, clock).take_if_due(RUN)
-    clock.advance(EVERY_SECONDS - 1)
-    other = Census(counted, clock)
-    other.take_if_due(RUN)
-    other.take_if_due(RUN)
-    assert (counted.reads, counted.writes) == (1, 0)
-    clock.advance(1)
-    other.take_if_due(RUN)
-    assert len(figures(caplog)) == 2
 
 
 def test_what_is_open_is_told(
@@ -71,7 +41,7 @@ def test_what_is_open_is_told(
     ended = Pause("events", NOON, NOON, 1, "why", "who")
     store.write(lambda tx: tx.pauses.extend(ended))
     clock.advance(90)
-    Census(store, clock).take_if_due(RUN)
+    Census(store, clock).take(RUN)
 
     [told] = figures(caplog)
     assert (told["oms.requests.RECEIVED"], told["oms.oldestSeconds.RECEIVED"]) == (1, 90)
@@ -86,9 +56,3 @@ def test_what_is_open_is_told(
         for point in telemetry.points("oms.request.count")
     }
     assert counts == {"RECEIVED": 1, "PROCESSING": 0, "SUBMITTED": 0, "HELD": 0}
-
-
-def test_it_is_not_shown_as_a_job(store: SqlStore, clock: StandingClock) -> None:
-    Census(store, clock).take_if_due(RUN)
-    assert [run.job for run in store.read(lambda tx: tx.job_runs.last())] == [CENSUS]
-    assert Queries(store).readiness().runs == []

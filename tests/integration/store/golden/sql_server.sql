@@ -340,6 +340,28 @@ WHERE document_requests.received_at <= :received_at_1 AND (document_requests.rec
 ORDER BY document_requests.received_at DESC, document_requests.request_id DESC) AS anon_4) AS
     anon_2) AS anon_1
 ORDER BY anon_1.received_at DESC, anon_1.request_id DESC;
+SELECT document_requests.request_id, document_requests.source_system,
+    document_requests.request_correlation_id, document_requests.body_digest,
+    document_requests.document_type, document_requests.document_name, document_requests.language,
+    document_requests.priority, document_requests.status, document_requests.generation,
+    document_requests.version, document_requests.received_at, document_requests.updated_at,
+    document_requests.submitted_at, document_requests.completed_at,
+    document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
+    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
+    document_requests.lease_owner, document_requests.waiting_since, document_requests.failures,
+    document_requests.failure_category, document_requests.failure_code,
+    document_requests.failure_message, batches.thunderhead_batch_id
+FROM document_requests
+LEFT OUTER JOIN batches ON batches.batch_id = document_requests.batch_id
+WHERE document_requests.request_id IN (:request_id_1_1);
+SELECT request_metadata.request_id, request_metadata.metadata_key, request_metadata.metadata_value
+FROM request_metadata
+WHERE request_metadata.request_id IN (:request_id_1_1);
+SELECT request_outputs.request_id, request_outputs.generation, request_outputs.position,
+    request_outputs.channel_name, request_outputs.mime_type, request_outputs.page_count,
+    request_outputs.document_name, request_outputs.location
+FROM request_outputs
+WHERE request_outputs.request_id IN (:request_id_1_1);
 
 -- console: requests by metadata
 SELECT count(*) AS count_1
@@ -492,33 +514,9 @@ VALUES (:job, :run_id, :started_at, :finished_at, :summary);
 RELEASE SAVEPOINT sa_savepoint_1;
 
 -- census: what is open
-SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
-    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
+SELECT document_requests.status, count(*) AS count_1, min(document_requests.waiting_since) AS min_1
 FROM document_requests
-WHERE document_requests.status = 'RECEIVED' AND document_requests.due_at IS NOT NULL;
-SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
-    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
-FROM document_requests
-WHERE document_requests.status = 'PROCESSING' AND document_requests.due_at IS NOT NULL;
-SELECT count(*) AS count_1, min(CASE WHEN (document_requests.generation = :generation_1) THEN
-    document_requests.received_at ELSE document_requests.updated_at END) AS min_1
-FROM document_requests
-WHERE document_requests.batch_id IN (SELECT batches.batch_id
-FROM batches
-WHERE batches.state = 'SUBMITTING' AND batches.due_at IS NOT NULL) AND document_requests.status =
-    'PROCESSING';
-SELECT count(*) AS count_1, min(document_requests.submitted_at) AS min_1
-FROM document_requests
-WHERE document_requests.batch_id IN (SELECT batches.batch_id
-FROM batches
-WHERE batches.state = 'SUBMITTED' AND batches.due_at IS NOT NULL) AND document_requests.status =
-    'SUBMITTED';
-SELECT count(*) AS count_1, min(document_requests.updated_at) AS min_1
-FROM document_requests
-WHERE document_requests.status = 'HELD';
-SELECT count(*) AS count_1, min(outbox.created_at) AS min_1
+WHERE document_requests.waiting_since IS NOT NULL GROUP BY document_requests.status;
+SELECT outbox.state, count(*) AS count_1, min(outbox.created_at) AS min_1
 FROM outbox
-WHERE outbox.state = 'PENDING' AND outbox.due_at IS NOT NULL;
-SELECT count(*) AS count_1, min(outbox.created_at) AS min_1
-FROM outbox
-WHERE outbox.state = 'SET_ASIDE' AND outbox.published_at IS NULL;
+WHERE outbox.state != 'PUBLISHED' GROUP BY outbox.state;
