@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -27,96 +28,82 @@ _KAFKA_PORT = "9093"
 _TOO_LARGE = "link:message-size-exceeded"
 
 
+@dataclass(frozen=True, slots=True)
+class _Hub:
+    client: EventHubProducerClient
+    tls: BoundedTls
+
+
 class AmqpPublisher:
     """Implements `shared.jobs.ports.Publisher`; one per process, safe to share.
 
-    `publish` ends within OMS_EVENTS_TIMEOUT_SECONDS. Connections, one for each hub, are made by
-    the first event and kept. Each event is sent by itself, under its own partition key, and
-    waited for.
+    `publish` ends within OMS_EVENTS_TIMEOUT_SECONDS and one more. Connections, one for each hub,
+    are made by the first event and kept. Each event is sent by itself, under its own partition
+    key, and waited for.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._tls = BoundedTls(settings.events_ca_file)
-        self._clients: dict[str, EventHubProducerClient] = {}
+        self._hubs: dict[str, _Hub] = {}
 
     def publish(self, events: Sequence[OutboxEvent]) -> Mapping[UUID, PublishFailure | None]:
         """Publish all; per event id None once acknowledged, else why not."""
-        seconds = self._settings.events_timeout_seconds
         results: dict[UUID, PublishFailure | None] = {}
-        with self._lock, self._tls.limit(seconds):
-            give_up_at = time.monotonic() + seconds
-            for hub, some in groupby(sorted(events, key=_hub), key=_hub):
-                self._deliver(hub, list(some), results, give_up_at)
+        with self._lock:
+            give_up_at = time.monotonic() + self._settings.events_timeout_seconds
+            for name, some in groupby(sorted(events, key=_topic), key=_topic):
+                results |= self._deliver(name, list(some), give_up_at)
         return results
 
     def close(self) -> None:
         """Let go; a later `publish` starts anew. Nothing is left to flush."""
         with self._lock:
-            for hub in list(self._clients):
-                self._let_go(hub)
+            for name in list(self._hubs):
+                self._let_go(name)
 
     def _deliver(
-        self,
-        hub: str,
-        events: Sequence[OutboxEvent],
-        results: dict[UUID, PublishFailure | None],
-        give_up_at: float,
-    ) -> None:
-        """Send events; afterwards there is a result for each."""
+        self, name: str, events: Sequence[OutboxEvent], give_up_at: float
+    ) -> dict[UUID, PublishFailure | None]:
+        """Send the events of a hub, one after the other; returns a result for each."""
+        results: dict[UUID, PublishFailure | None] = {}
+        failure = PublishFailure("not sent in time", is_final=False)
+        hub = self._hubs.get(name) or self._open(name)
         try:
-            for event in events:
-                results[event.event_id] = self._send(hub, event, give_up_at)
+            with hub.tls.limit(max(0.0, give_up_at - time.monotonic())):
+                for event in events:
+                    seconds = give_up_at - time.monotonic()
+                    if seconds <= 0:
+                        break
+                    results[event.event_id] = _send(hub.client, event, seconds)
         except EventHubError as error:
             # The hub cannot be reached, or does not let us in: the others would only wait too.
             # A new connection is made next time; what was sent on this one is in doubt.
-            self._let_go(hub)
+            self._let_go(name)
             failure = PublishFailure(_reason(error), is_final=False)
-            for event in events:
-                results.setdefault(event.event_id, failure)
+        return {event.event_id: failure for event in events} | results
 
-    def _send(self, hub: str, event: OutboxEvent, give_up_at: float) -> PublishFailure | None:
-        """Send one event and wait for the answer to it. Raises EventHubError."""
-        client = self._clients.get(hub) or self._new_client(hub)
-        batch = client.create_batch(partition_key=str(event.request_id))
-        try:
-            batch.add(_event_data(event))
-        except ValueError:
-            return PublishFailure("the message is too large for the hub", is_final=True)
-        seconds = give_up_at - time.monotonic()
-        if seconds <= 0:
-            return PublishFailure("not sent in time", is_final=False)
-        try:
-            client.send_batch(batch, timeout=seconds)
-        except EventHubError as error:
-            if error.error == _TOO_LARGE:
-                return PublishFailure(_reason(error), is_final=True)
-            if isinstance(error, EventDataSendError):  # the answer to this message alone
-                return PublishFailure(_reason(error), is_final=False)
-            raise
-        return None
-
-    def _new_client(self, hub: str) -> EventHubProducerClient:
+    def _open(self, name: str) -> _Hub:
         host, _, port = self._settings.kafka_bootstrap_servers.rpartition(":")
         over_websocket = self._settings.events_transport is EventsTransport.AMQP_WEBSOCKET
+        tls = BoundedTls(self._settings.events_ca_file)
         client = EventHubProducerClient(
             host,
-            hub,
+            name,
             self._new_credential(),
             transport_type=TransportType.AmqpOverWebsocket
             if over_websocket
             else TransportType.Amqp,
             # Any other port is a gateway's.
             custom_endpoint_address=None if port == _KAFKA_PORT else f"sb://{host}:{port}",
-            ssl_context=self._tls,
+            ssl_context=tls,
             # It tries each event twice by itself, on a new connection if need be; the next run
             # does the rest.
             retry_total=0,
             retry_backoff_factor=0,
         )
-        self._clients[hub] = client
-        return client
+        self._hubs[name] = hub = _Hub(client, tls)
+        return hub
 
     def _new_credential(self) -> Any:
         """Make one for a client: a new one has not heard of the failures of the last."""
@@ -126,13 +113,34 @@ class AmqpPublisher:
             return AzureNamedKeyCredential(parts["sharedaccesskeyname"], parts["sharedaccesskey"])
         return EventIdentity()
 
-    def _let_go(self, hub: str) -> None:
-        client = self._clients.pop(hub, None)
-        if client is not None:
-            client.close()
+    def _let_go(self, name: str) -> None:
+        hub = self._hubs.pop(name, None)
+        if hub is not None:
+            hub.client.close()
+            hub.tls.close()
 
 
-_hub = attrgetter("topic")
+_topic = attrgetter("topic")
+
+
+def _send(
+    client: EventHubProducerClient, event: OutboxEvent, seconds: float
+) -> PublishFailure | None:
+    """Send one event and wait for the answer to it. Raises EventHubError."""
+    batch = client.create_batch(partition_key=str(event.request_id))
+    try:
+        batch.add(_event_data(event))
+    except ValueError:
+        return PublishFailure("the message is too large for the hub", is_final=True)
+    try:
+        client.send_batch(batch, timeout=seconds)
+    except EventHubError as error:
+        if error.error == _TOO_LARGE:
+            return PublishFailure(_reason(error), is_final=True)
+        if isinstance(error, EventDataSendError):  # the answer to this message alone
+            return PublishFailure(_reason(error), is_final=False)
+        raise
+    return None
 
 
 def _event_data(event: OutboxEvent) -> EventData:

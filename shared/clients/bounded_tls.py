@@ -1,4 +1,4 @@
-"""TLS connections that end when their time is up, for libraries that wait without a limit."""
+"""TLS that ends when its time is up, for libraries that wait without a limit."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import socket
 import ssl
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+_MAX_OPEN = 2
+"""One for messages, one for questions about a hub. A third takes the place of the oldest, which
+its client has lost and forgotten."""
+
 
 class BoundedTls(ssl.SSLContext):
-    """Checks certificate and host name, always; cuts its connections off at the end of a limit.
+    """For the connections of one client: cuts them off at the end of a limit.
 
-    Whoever waits for an answer then reads the end of the connection instead, and a new
-    connection is refused. Between two limits connections stay open.
+    Whoever waits for an answer then reads the end of the connection instead, and a new one is
+    refused. Between two limits connections stay. Certificate and host name are checked, always.
     """
 
     def __new__(cls, _ca_file: Path | None) -> Self:
@@ -30,7 +33,7 @@ class BoundedTls(ssl.SSLContext):
             self.load_verify_locations(ca_file)
         else:
             self.load_default_certs()
-        self._connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._connections: list[ssl.SSLSocket] = []
         self._ends_at = 0.0
 
     @contextmanager
@@ -44,22 +47,35 @@ class BoundedTls(ssl.SSLContext):
             yield
         finally:
             timer.cancel()
-            if time.monotonic() >= self._ends_at:
-                for connection in list(self._connections):  # cut off; its owner may forget it
-                    connection.close()
+            timer.join()
+            if self._remaining() <= 0:
+                self.close()
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:
         """Begin TLS on a connection. Raises TimeoutError, also where the handshake lasts."""
-        seconds = self._ends_at - time.monotonic()
-        if seconds <= 0:
+        if self._remaining() <= 0:
             raise TimeoutError("no time left to connect")
-        sock.settimeout(seconds)
+        sock.settimeout(self._remaining())
         connection = super().wrap_socket(sock, *args, **options)
-        self._connections.add(connection)
+        self._connections = [one for one in self._connections if one.fileno() != -1]
+        if len(self._connections) == _MAX_OPEN:
+            self._connections.pop(0).close()
+        self._connections.append(connection)
+        if self._remaining() <= 0:  # just now: nobody would cut it off
+            self.close()
+            raise TimeoutError("no time left to connect")
         return connection
 
+    def close(self) -> None:
+        """Close all connections, also those that the client has lost."""
+        while self._connections:
+            self._connections.pop().close()
+
+    def _remaining(self) -> float:
+        return self._ends_at - time.monotonic()
+
     def _cut_off(self) -> None:
-        for connection in list(self._connections):
+        for connection in tuple(self._connections):
             with suppress(OSError):  # closed already
                 # Not the method of SSLSocket, which pulls TLS away from under a reader.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -8,8 +8,9 @@ is such a hub, which the SDK asks after a failure. `amqp_gate` is in front of it
 from __future__ import annotations
 
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,13 +54,15 @@ class AmqpServer(MessagingHandler):
     rejection: Callable[[Received], Condition | None] = lambda _: None
     is_mute: bool = False
     """Takes messages and tokens, and says nothing to either."""
-    hang_up_after: int | None = None
-    """So many messages are taken; then the connection ends, without an answer to the last."""
+    hangs_up_on: Collection[int] = ()
+    """Which messages, counted over all connections, are answered by the end of the connection."""
+    taken: int = 0
 
     def __post_init__(self) -> None:
         super().__init__(auto_accept=False, auto_settle=True)
         self.port = 0
         self.is_listening = threading.Event()
+        self.sockets: list[socket.socket] = []
         self._audiences: dict[str, set[str]] = {}
         self._replies: dict[tuple[str, str], Sender] = {}
 
@@ -67,6 +70,9 @@ class AmqpServer(MessagingHandler):
         self._acceptor = event.container.acceptor(HOST, 0)
         self.port = self._acceptor._selectable._delegate.getsockname()[1]
         self.is_listening.set()
+
+    def on_connection_opening(self, event: Any) -> None:
+        self.sockets.append(event.transport._selectable._delegate)
 
     def on_stop_asked(self, event: Any) -> None:
         self._acceptor.close()
@@ -138,13 +144,11 @@ class AmqpServer(MessagingHandler):
         received = _read(event.link.target.address.rpartition("/")[2], event.message)
         delivery: Delivery = event.delivery
         rejection = self.rejection(received)
-        if self.hang_up_after is not None:
-            self.hang_up_after -= 1
-            if self.hang_up_after < 0:
-                self.hang_up_after = None
-                event.transport.close_tail()
-                event.transport.close_head()
-                return
+        self.taken += 1
+        if self.taken in self.hangs_up_on:
+            event.transport.close_tail()
+            event.transport.close_head()
+            return
         if self.is_mute:
             return
         if rejection:
@@ -189,5 +193,7 @@ def amqp_server(hubs: set[str], authenticate: Authenticate) -> Iterator[AmqpServ
     finally:
         injector.trigger(ApplicationEvent("stop_asked", subject=container))
         thread.join(10)
+        for connection in server.sockets:  # Proton leaves them to the garbage collector
+            connection.close()
         for end in injector.pipe:
             os.close(end)

@@ -358,11 +358,24 @@ def test_a_server_that_is_down_and_comes_back(
 
 
 def test_a_connection_that_is_lost_midway_is_made_again(hub: Setup, server: AmqpServer) -> None:
-    server.hang_up_after = 3
+    server.hangs_up_on = {4}
     events = [event(number) for number in range(6)]
     assert acknowledged(hub.sas(), *events)
     assert server.links == 2
     assert [one.body for one in server.received] == [one.payload for one in events]
+
+
+def test_a_connection_that_is_lost_for_good_is_not_tried_for_every_event(
+    hub: Setup, server: AmqpServer
+) -> None:
+    publisher = hub.sas()
+    assert acknowledged(publisher, event())
+    server.hangs_up_on = range(2, 100)
+    failures = set(publisher.publish([event(number) for number in range(20)]).values())
+    assert len(failures) == 1, "all have the same reason"
+    assert server.taken <= 3
+    server.hangs_up_on = ()
+    assert acknowledged(publisher, event())
 
 
 def test_a_server_that_never_answers_a_message(hub: Setup, server: AmqpServer) -> None:

@@ -50,6 +50,13 @@ def test_every_operation_is_described(described: dict[str, Any]) -> None:
             assert is_problem == (int(status) >= 400)
 
 
+def test_who_calls_is_shown_by_a_bearer_token(described: dict[str, Any]) -> None:
+    (required,) = described["security"]
+    (name,) = required
+    scheme = described["components"]["securitySchemes"][name]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
 def test_every_query_parameter_is_described(described: dict[str, Any]) -> None:
     parameters = described["paths"]["/api/v1/document-requests"]["get"]["parameters"]
     assert {one["name"] for one in parameters} == {
