@@ -40,9 +40,22 @@ run: $(VENV)/.installed ## the same stack, left running
 
 # With ARGS it is a round of somebody's choice, which the functions' run would only hold up.
 .PHONY: test
-test: $(VENV)/.installed ## all tests: of the functions first, then the others
+test: $(VENV)/.installed chromium ## all tests: of the functions first, then the others
 	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
-	@$(RUN) pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+# For the console's tests, which are skipped without it.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo 'Installing Chromium for the tests of the console.' && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			chromium fonts-dejavu-core >/dev/null; } || \
+		echo 'Chromium is not here and cannot be installed: tests in a browser are skipped.'
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed chromium ## take the pictures of docs/images from the running console
+	@$(RUN) tests.browser.screenshots
 
 # Not part of test: on Python 3.11 the measuring takes as long as the tests.
 .PHONY: coverage
