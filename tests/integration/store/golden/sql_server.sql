@@ -340,6 +340,28 @@ WHERE document_requests.received_at <= :received_at_1 AND (document_requests.rec
 ORDER BY document_requests.received_at DESC, document_requests.request_id DESC) AS anon_4) AS
     anon_2) AS anon_1
 ORDER BY anon_1.received_at DESC, anon_1.request_id DESC;
+SELECT document_requests.request_id, document_requests.source_system,
+    document_requests.request_correlation_id, document_requests.body_digest,
+    document_requests.document_type, document_requests.document_name, document_requests.language,
+    document_requests.priority, document_requests.status, document_requests.generation,
+    document_requests.version, document_requests.received_at, document_requests.updated_at,
+    document_requests.submitted_at, document_requests.completed_at,
+    document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
+    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
+    document_requests.lease_owner, document_requests.waiting_since, document_requests.failures,
+    document_requests.failure_category, document_requests.failure_code,
+    document_requests.failure_message, batches.thunderhead_batch_id
+FROM document_requests
+LEFT OUTER JOIN batches ON batches.batch_id = document_requests.batch_id
+WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2);
+SELECT request_metadata.request_id, request_metadata.metadata_key, request_metadata.metadata_value
+FROM request_metadata
+WHERE request_metadata.request_id IN (:request_id_1_1, :request_id_1_2);
+SELECT request_outputs.request_id, request_outputs.generation, request_outputs.position,
+    request_outputs.channel_name, request_outputs.mime_type, request_outputs.page_count,
+    request_outputs.document_name, request_outputs.location
+FROM request_outputs
+WHERE request_outputs.request_id IN (:request_id_1_1, :request_id_1_2);
 
 -- console: requests by metadata
 SELECT count(*) AS count_1
