@@ -43,9 +43,22 @@ run: $(VENV)/.installed ## the same stack, left running
 
 # With ARGS it is a round of somebody's choice, which the functions' run would only hold up.
 .PHONY: test
-test: $(VENV)/.installed amqp-server ## all tests: of the functions first, then the others
+test: $(VENV)/.installed amqp-server chromium ## all tests: of the functions first, then the others
 	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
-	@$(RUN) pytest -n $(WORKERS) $(ARGS)
+	@$(RUN) pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+# For the console's tests, which are skipped without it.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo 'Installing Chromium for the tests of the console.' && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			chromium fonts-dejavu-core >/dev/null; } || \
+		echo 'Chromium is not here and cannot be installed: tests in a browser are skipped.'
+
+.PHONY: screenshots
+screenshots: $(VENV)/.installed chromium ## take the pictures of docs/images from the running console
+	@$(RUN) tests.browser.screenshots
 
 # Apart from .venv's other packages: it is compiled, and nothing but one file of tests needs it.
 .PHONY: amqp-server

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, u
 from shared.jobs.console_models import EventState
 from shared.store.engine import create_engine
 from shared.store.tables import (
+    batch_messages,
     batches,
     document_requests,
     outbox,
@@ -48,6 +49,8 @@ def move_into_the_past(database_url: str) -> None:
                 select(b.created_at).where(b.batch_id == batch_id)
             ).scalar_one()
             _move(connection, batches, b.batch_id == batch_id, created - moment)
+            same_batch = batch_messages.c.batch_id == batch_id
+            _move(connection, batch_messages, same_batch, created - moment)
         # Counted anew, from the first request on.
         connection.execute(delete(request_statistics))
         connection.execute(delete(statistics_mark))

@@ -80,10 +80,7 @@ class Batches(Protocol):
         """
 
     def make_due(self, batch: Batch, now: datetime) -> bool:
-        """Make a SUBMITTED batch that waits for its poll due now.
-
-        Guarded by its version, and by that no run is at it.
-        """
+        """Make a SUBMITTED batch due now: at its version here, and while no run is at it."""
 
     def claim(
         self,

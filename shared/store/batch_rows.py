@@ -1,13 +1,15 @@
-"""Rows of batches: how a batch is written and read."""
+"""Rows of batches and batch_messages: how they are written, and a batch is read."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 
-from shared.domain.models import Batch
+from shared.domain.models import Batch, JobMessage
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
 
@@ -48,6 +50,17 @@ def to_row(batch: Batch) -> dict[str, Any]:
         "attempts": batch.attempts,
         "failures": batch.failures,
         "polls": batch.polls,
+    }
+
+
+def message_row(batch_id: UUID, message: JobMessage, now: datetime) -> dict[str, Any]:
+    """Write a job message as a row."""
+    return {
+        "batch_id": batch_id,
+        "document_reference": message.document_reference,
+        "kind": message.kind,
+        "message_text": message.text,
+        "recorded_at": now,
     }
 
 

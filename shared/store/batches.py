@@ -19,7 +19,7 @@ from shared.domain.thunderhead import BatchReport
 from shared.jobs.console_models import BatchFilter, BatchRecord, Position, RecordedMessage
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
 from shared.store import batch_search
-from shared.store.batch_rows import report_values, to_batch, to_row
+from shared.store.batch_rows import message_row, report_values, to_batch, to_row
 from shared.store.statements import claim, insert_rows, setting
 from shared.store.tables import batch_messages, batches
 
@@ -255,20 +255,8 @@ class BatchesTable:
 
     def add_messages(self, batch_id: UUID, messages: Sequence[JobMessage], now: datetime) -> None:
         """Keep the vendor's job messages."""
-        insert_rows(
-            self._connection,
-            batch_messages,
-            [
-                {
-                    "batch_id": batch_id,
-                    "document_reference": message.document_reference,
-                    "kind": message.kind,
-                    "message_text": message.text,
-                    "recorded_at": now,
-                }
-                for message in messages
-            ],
-        )
+        rows = [message_row(batch_id, message, now) for message in messages]
+        insert_rows(self._connection, batch_messages, rows)
 
     def _close(
         self,

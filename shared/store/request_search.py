@@ -134,14 +134,17 @@ def _newest_first(
 def _branches(
     connection: Connection, where: RequestFilter, before: Position | None
 ) -> list[Select[Any]]:
-    """Return the keys of what matches, unordered: one statement for each status asked for."""
+    """Return the keys of what matches, unordered: one statement for each status asked for.
+
+    Where ids leave few, one for all of them.
+    """
     metadata = dict(where.metadata or {})
     statement = select(r.received_at, r.request_id)
-    if not (where.request_ids or where.batch_ids or where.request_correlation_id):
-        rare = _rare(connection, metadata)
-        if rare:
-            pair = rare, metadata.pop(rare)
-            statement = statement.where(r.request_id.in_(select(m.request_id).where(_is(pair))))
+    has_ids = bool(where.request_ids or where.batch_ids or where.request_correlation_id)
+    rare = None if has_ids else _rare(connection, metadata)
+    if rare:
+        pair = rare, metadata.pop(rare)
+        statement = statement.where(r.request_id.in_(select(m.request_id).where(_is(pair))))
     statement = statement.where(*_conditions(connection, where, metadata))
     if before:
         received_at, request_id = before
@@ -149,14 +152,14 @@ def _branches(
             r.received_at <= received_at,  # for the index; the next line decides
             or_(r.received_at < received_at, r.request_id < request_id),
         )
-    if not where.statuses:
-        return [statement.where(*_is_document(where))]
+    if has_ids or not where.statuses:
+        return [statement.where(*_is_document(where, is_rare=has_ids), *_any_of(where.statuses))]
     return [
         statement.where(
             *_is_status(status),
             *_is_document(where, is_rare=status is not RequestStatus.COMPLETED),
         )
-        for status in where.statuses
+        for status in dict.fromkeys(where.statuses)
     ]
 
 

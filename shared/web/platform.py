@@ -21,6 +21,9 @@ _ROLE_TYPES = ("roles", f"{_SCHEMAS}/ws/2008/06/identity/claims/role")
 OBJECT_ID_TYPES = ("oid", f"{_SCHEMAS}/identity/claims/objectidentifier")
 _CALLER_TYPES = ("azp", "appid", *OBJECT_ID_TYPES)
 
+Claims = Mapping[str, Sequence[str]]
+"""The values of each type of claim."""
+
 
 class PlatformPrincipals:
     """Reads a header that the platform alone can have written: it has checked the token."""
@@ -32,10 +35,6 @@ class PlatformPrincipals:
         """Tell who calls. Raises NotAuthenticated or NotAuthorized."""
         claims = principal_claims(headers)
         return self._callers.admit(first_claim(claims, *_CALLER_TYPES), roles_of(claims))
-
-
-Claims = Mapping[str, Sequence[str]]
-"""The values of each type of claim."""
 
 
 def principal_claims(headers: Headers) -> Claims:

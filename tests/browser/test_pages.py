@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.chromium import WIDTHS
 from tests.browser.conftest import Trouble
@@ -146,6 +146,27 @@ def test_the_keyboard_reaches_the_content_first(page: Page, samples: Serve) -> N
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_search_with_mistakes_says_so_in_place(page: Page, samples: Serve) -> None:
+    page.goto(f"{samples()}/console/requests")
+    page.get_by_label("Request ids").fill("not an id")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#results")).to_contain_text("Nothing was searched.")
+    expect(page.get_by_label("Request ids")).to_have_value("not an id")
+
+
+def test_a_console_that_does_not_answer_is_not_taken_for_the_truth(
+    page: Page, samples: Serve
+) -> None:
+    page.clock.install()
+    page.goto(f"{samples()}/console/")
+    page.route("**/console/", lambda route: route.abort())
+    page.clock.run_for(31_000)
+    expect(page.get_by_text("The console does not answer.")).to_be_visible()
+    page.unroute("**/console/")
+    page.clock.run_for(31_000)
+    expect(page.get_by_text("The console does not answer.")).to_be_hidden()
 
 
 def test_the_overview_refreshes_itself_while_somebody_looks(page: Page, samples: Serve) -> None:

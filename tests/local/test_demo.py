@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +112,35 @@ def test_the_commands_that_run_prints_work_as_they_stand(tmp_path: Path) -> None
     assert '"items":[{"requestId":' in answers[1]
     assert run.returncode == 130, output
     assert_all_gone(children, tmp_path)
+
+
+def test_run_fills_the_console_with_something_of_everything(tmp_path: Path) -> None:
+    with local("run", tmp_path) as run:
+        output = read_until(run, "something of everything to show")
+        [console] = re.findall(r"^Console +(\S+)$", output, re.MULTILINE)
+        with requests.Session() as session:
+            session.trust_env = False
+            page = session.get(console, timeout=SECONDS).text
+            for path, needed in {
+                "requests?status=RECEIVED": "CLMACKNO",
+                "requests?status=COMPLETED": "COMPLETED",
+                "requests?status=HELD": "HELD",
+                "requests?failureCategory=ENRICHMENT": "CONFIGURATION_MISSING",
+                "requests?failureCategory=GENERATION": "TMH-4012",
+                "requests?failureCategory=SUBMISSION": "UNPROCESSABLE_ENTITY",
+                "requests?failureCategory=ABANDONED": "ABANDONED",
+                "requests?failureCategory=CANCELLED": "CANCELLED",
+                "batches?state=HELD": "HELD",
+                "events": "Message size too large",
+                "pauses": "Wrong letterhead",
+                "audit": "INC-2041",
+            }.items():
+                shown = session.get(console + path, timeout=SECONDS).text
+                assert needed in shown.partition("<tbody>")[2], path
+        run.send_signal(signal.SIGTERM)
+        output, _ = run.communicate(timeout=SECONDS)
+    assert "1 event refused by the broker" in page
+    assert run.returncode == 130, output
 
 
 def test_a_stop_while_the_parts_are_starting_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ READS = {
     "contents",
     "of",
     "submitted_in",
+    "count",
+    "oldest_waiting",
 }
 NEW_ROWS = {"insert", "add_outputs"}
 

@@ -29,9 +29,9 @@ BREAKAGES = (
         STORED,
         "shared/store/migrations/versions/0001_the_first_schema.py",
         """        sa.UniqueConstraint(
-            "source_system",
             "request_correlation_id",
-            name=op.f("uq_document_requests_source_system_request_correlation_id"),
+            "source_system",
+            name=op.f("uq_document_requests_request_correlation_id_source_system"),
         ),
 """,
         "",
@@ -288,8 +288,8 @@ BREAKAGES = (
         "a decision on a HELD batch is not guarded by its version",
         EXITS,
         "shared/store/batches.py",
-        "                b.version == batch.version,\n",
-        "",
+        "b.state == BatchState.HELD.value,\n                b.version == batch.version,\n",
+        "b.state == BatchState.HELD.value,\n",
         f"{STORE}/test_fencing.py::test_a_decision_is_for_the_version_that_was_seen",
     ),
     Breakage(

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import DatabaseSettings, Settings, load_settings, worker_exports
+from shared.settings import (
+    ConsoleAuth,
+    DatabaseSettings,
+    Settings,
+    load_settings,
+    worker_exports,
+)
 
 LOCAL = {
     "OMS_ENVIRONMENT": "local",
@@ -545,3 +551,26 @@ def test_the_worker_exports_without_instrumentations_that_show_queries(
     monkeypatch.setenv("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "fastapi,requests")
     with pytest.raises(SettingsError, match="httpx, httpx2, urllib, urllib3"):
         worker_exports()
+
+
+# --- the console ---------------------------------------------------------------------------------
+
+
+def test_operators_sign_in_everywhere_but_locally(load: Any) -> None:
+    assert load(LOCAL).console_sign_in is ConsoleAuth.NONE
+    elsewhere = load(LOCAL | ENTRA | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"})
+    assert elsewhere.console_sign_in is ConsoleAuth.PLATFORM
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["traces.example/{traceId}", "https://traces.example/", "javascript:alert('{traceId}')"],
+)
+def test_a_link_to_traces_is_one(load: Any, url: str) -> None:
+    with pytest.raises(SettingsError, match=r"OMS_CONSOLE_TRACE_URL: .*must be an http"):
+        load(LOCAL | {"OMS_CONSOLE_TRACE_URL": url})
+
+
+def test_a_link_to_traces_is_kept_as_it_is(load: Any) -> None:
+    url = "https://traces.example/app#/trace?id={traceId}&x=1"
+    assert load(LOCAL | {"OMS_CONSOLE_TRACE_URL": url}).console_trace_url == url

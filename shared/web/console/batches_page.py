@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from shared.domain.content_rules import Violation
 from shared.domain.statuses import BatchState
 from shared.jobs.batch_pages import BatchList
 from shared.jobs.console_models import BatchFilter
@@ -11,6 +12,7 @@ from shared.web.console import batch_actions
 from shared.web.console.addresses import PAGE_SIZES, Reader, address, given_in
 from shared.web.console.visits import Visit
 from shared.web.cursors import read_cursor, write_cursor
+from shared.web.problems import Refusal, validation_error
 
 PATH = "/console/batches"
 _FIELDS = ("state", "batchConfigId", "thunderheadBatchId")
@@ -67,9 +69,11 @@ def show_batch(visit: Visit) -> Response:
             before = read_cursor(cursor, where)
         except ValueError:
             reader.errors["cursor"] = "is not of this batch"
-    documents = visit.console.batch_pages.documents(
-        batch_id, reader.page_size(), before, visit.caller
-    )
+    page_size = reader.page_size()
+    if reader.errors:
+        wrong = [Violation(name, message) for name, message in reader.errors.items()]
+        raise Refusal(validation_error(wrong))
+    documents = visit.console.batch_pages.documents(batch_id, page_size, before, visit.caller)
     path = f"{PATH}/{batch_id}"
     next_path = None
     if documents.next_position:

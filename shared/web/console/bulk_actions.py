@@ -20,6 +20,7 @@ from starlette.routing import Route
 from shared.domain.statuses import RequestStatus
 from shared.domain.timing import rfc3339
 from shared.jobs.bulk import BulkResult, BulkStep
+from shared.jobs.overview import MOST_COUNTED
 from shared.jobs.request_storage import RequestFilter
 from shared.web.console.addresses import Reader
 from shared.web.console.explorer_query import FIELDS, read_explorer
@@ -33,7 +34,6 @@ from shared.web.problems import Problem, Refusal
 
 STEP_SIZE = 20
 """Requests of a step: each may ask Thunderhead twice, and the platform ends a call after 230 s."""
-MOST_COUNTED = 10_000
 
 _UNREADABLE = Problem(400, "MALFORMED_FORM", "The form cannot be read; order it again.")
 

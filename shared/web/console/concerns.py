@@ -22,6 +22,7 @@ SYSTEMS = {
 }
 """What people call the systems that we depend on."""
 
+_COMMANDS = {PROCESSING: "process", MONITORING: "monitor"}
 _WAITING_FOR = {
     RequestStatus.RECEIVED: "to be processed",
     RequestStatus.PROCESSING: "to be submitted",
@@ -119,9 +120,6 @@ def _jobs(overview: Overview) -> Iterator[Concern]:
                 "Look at its timer in the Functions app. Started by hand, “python -m shared "
                 f"{_COMMANDS[job.job]}” does the same work, also beside a run that hangs.",
             )
-
-
-_COMMANDS = {PROCESSING: "process", MONITORING: "monitor"}
 
 
 def _silence(job: JobState, overview: Overview) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from shared.domain.statuses import FailureCategory, RequestStatus
+from shared.jobs.overview import MOST_COUNTED
 from shared.jobs.queries import MOST_EXPORTED, Page
 from shared.web.console.addresses import DEFAULT_PAGE_SIZE, PAGE_SIZES, address
 from shared.web.console.csv_export import to_csv
@@ -13,7 +14,6 @@ from shared.web.console.explorer_query import ExplorerQuery, read_explorer
 from shared.web.console.visits import Visit
 from shared.web.cursors import write_cursor
 
-MOST_COUNTED = 10_000
 PATH = "/console/requests"
 
 

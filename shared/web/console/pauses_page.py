@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.domain.statuses import RequestStatus
+from shared.jobs.overview import MOST_COUNTED
 from shared.jobs.pausing import SUBMISSIONS
 from shared.jobs.request_storage import RequestFilter
 from shared.web.console.concerns import SYSTEMS
@@ -15,7 +16,6 @@ from shared.web.console.visits import Visit, action, page
 
 PATH = "/console/pauses"
 MAX_CONFIG = 100
-_MOST_COUNTED = 10_000
 
 
 def routes() -> list[Route]:
@@ -59,7 +59,7 @@ def _ask(
         section="Pauses",
         what=what,
         config=config[:MAX_CONFIG],
-        waiting=visit.console.queries.count(received, _MOST_COUNTED, visit.caller),
+        waiting=visit.console.queries.count(received, MOST_COUNTED, visit.caller),
         reason=visit.form.text("reason"),
         problem=problem,
         refusal=refusal,

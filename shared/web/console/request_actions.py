@@ -32,7 +32,6 @@ class RequestAction:
     title: str
     button: str
     effects: tuple[str, ...]
-    warning: str | None
     done: str
     act: Act
 
@@ -48,7 +47,6 @@ ACTIONS = (
             "After a TIMEOUT, and after a batch was given up, Thunderhead is asked first whether "
             "the document exists; then it is refused.",
         ),
-        None,
         "reprocessed",
         lambda console, *order: console.operations.reprocess(*order[:3], version=order[3]),
     ),
@@ -60,7 +58,6 @@ ACTIONS = (
             "It ends as FAILED (CANCELLED), and its consumers get that event.",
             "It works while the request is RECEIVED: nothing has been sent then.",
         ),
-        None,
         "cancelled",
         lambda console, *order: console.operations.cancel(*order[:3], version=order[3]),
     ),
@@ -73,7 +70,6 @@ ACTIONS = (
             "publishes it.",
             "Mend the cause first, or it is set aside once more.",
         ),
-        None,
         "publishing",
         lambda console, *order: console.operations.publish_again(*order[:3]),
     ),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from shared.composition import System
 from shared.domain.statuses import FailureCategory, RequestStatus
-from shared.jobs.bulk import BulkResult
+from shared.jobs.bulk import BulkOperations, BulkResult
 from shared.jobs.console_models import ActionFilter, Position
-from shared.jobs.queries import Caller
+from shared.jobs.queries import Caller, Page, Queries
 from shared.jobs.request_storage import RequestFilter
 from tests.integration.jobs.world import World, invoice
 
@@ -88,6 +90,23 @@ def test_what_is_refused_does_not_come_again(world: World) -> None:
     assert second.next_position is None
     results = [*first.results, *second.results]
     assert codes(results) == dict.fromkeys(ids, "EVENT_UNPUBLISHED")
+
+
+def test_what_has_changed_since_it_matched_is_refused(world: World) -> None:
+    system = world.system()
+    (one,) = cancelled(world, system, 1)
+
+    class Late(Queries):
+        """By the time that its pages are used, the requests have changed."""
+
+        def page(self, *arguments: Any) -> Page:
+            page = super().page(*arguments)
+            return replace(page, requests=[replace(r, version=1) for r in page.requests])
+
+    bulk = BulkOperations(system.operations, Late(system.store))
+    step = bulk.reprocess_matching(CANCELLED, 9, None, OPERATOR, WHY)
+    assert codes([*step.results]) == {one: "CHANGED_MEANWHILE"}
+    assert world.get(system, one).status is RequestStatus.FAILED
 
 
 def test_all_that_match_are_cancelled(world: World) -> None:

@@ -189,7 +189,7 @@ class Interrupted:
 
     def write(self, work: Any) -> Any:
         self._writes += 1
-        if self._writes == 2:  # the first one begins the statistics
+        if self._writes == 3:  # after the begin, and the hour before
             self._meanwhile()
         return self._store.write(work)
 

@@ -100,7 +100,7 @@ HOT: dict[str, Callable[[Any], object]] = {
     "outbox: later": lambda tx: tx.outbox.retry_later(OWNER, [uuid4()], LATER, "why"),
     "outbox: set aside": lambda tx: tx.outbox.set_aside(OWNER, [uuid4()], "why"),
     "console: requests of some statuses": lambda tx: tx.requests.page(
-        RequestFilter(statuses=(RECEIVED, COMPLETED)), 50, (START, ONE.request_id)
+        RequestFilter(statuses=(RECEIVED, COMPLETED)), 50, (LATER, ONE.request_id)
     ),
     "console: requests by metadata": lambda tx: tx.requests.page(
         RequestFilter(metadata={"K": "v"}), 50, None

@@ -102,10 +102,17 @@
     const said = event.detail.target.querySelector?.("[data-say]")?.dataset.say;
     if (said) say(said);
   });
-  document.addEventListener("htmx:responseError", () => {
-    document.querySelector("[data-refresh]")?.setAttribute("data-stale", "");
-    say("The page could not be refreshed; what it shows is old.");
-  });
+
+  // Nobody may take an old page for the truth.
+  for (const [event, isSilent] of [
+    ["htmx:responseError", true],
+    ["htmx:sendError", true],
+    ["htmx:afterSwap", false],
+  ]) {
+    document.addEventListener(event, () => {
+      document.getElementById("silence").hidden = !isSilent;
+    });
+  }
 
   localise(document);
   countSelected();

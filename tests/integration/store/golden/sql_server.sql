@@ -353,15 +353,15 @@ SELECT document_requests.request_id, document_requests.source_system,
     document_requests.failure_message, batches.thunderhead_batch_id
 FROM document_requests
 LEFT OUTER JOIN batches ON batches.batch_id = document_requests.batch_id
-WHERE document_requests.request_id IN (:request_id_1_1);
+WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2);
 SELECT request_metadata.request_id, request_metadata.metadata_key, request_metadata.metadata_value
 FROM request_metadata
-WHERE request_metadata.request_id IN (:request_id_1_1);
+WHERE request_metadata.request_id IN (:request_id_1_1, :request_id_1_2);
 SELECT request_outputs.request_id, request_outputs.generation, request_outputs.position,
     request_outputs.channel_name, request_outputs.mime_type, request_outputs.page_count,
     request_outputs.document_name, request_outputs.location
 FROM request_outputs
-WHERE request_outputs.request_id IN (:request_id_1_1);
+WHERE request_outputs.request_id IN (:request_id_1_1, :request_id_1_2);
 
 -- console: requests by metadata
 SELECT count(*) AS count_1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from fnmatch import fnmatch
 
 import pytest
 from fastapi.testclient import TestClient
@@ -44,3 +45,14 @@ def test_pages_load_what_is_shipped_and_nothing_else(client: TestClient) -> None
     assert set(loaded) == {
         asset_url(name) for name in ("mark.svg", "console.css", "htmx.min.js", "console.js")
     }
+
+
+def test_templates_and_assets_are_part_of_the_package() -> None:
+    root = FOLDER.parents[3]
+    lines = (root / ".funcignore").read_text().splitlines()
+    patterns = [line.rstrip("/") for line in lines if line and not line.startswith("#")]
+    for path in (FOLDER.parent / "templates").iterdir(), FOLDER.iterdir():
+        for file in path:
+            parts = file.relative_to(root).parts
+            ignored = [p for p in patterns if any(fnmatch(part, p) for part in parts)]
+            assert not ignored, file

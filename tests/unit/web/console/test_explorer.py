@@ -22,7 +22,7 @@ from shared.web.console.csv_export import plain, to_csv
 from shared.web.console.explorer_query import FIELDS, read_explorer
 from tests.unit.domain.builders import a_request
 from tests.unit.web.console.conftest import browser
-from tests.unit.web.console.fakes import COMPLETED, FAILED, FakeUseCases
+from tests.unit.web.console.fakes import COMPLETED, FAILED, HELD_BATCH, FakeUseCases
 from tests.unit.web.console.hostile import CORPUS
 
 MARCH = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -157,3 +157,12 @@ def test_the_last_line_says_so_where_the_export_was_capped() -> None:
     assert (len(whole), whole[-1].count(",")) == (MOST_EXPORTED, 17)
     capped = to_csv(requests(MOST_EXPORTED)).splitlines()
     assert "Only the newest 10000 requests" in capped[-1]
+
+
+@pytest.mark.parametrize("query", ["cursor=forged", "limit=7"])
+def test_an_address_of_a_batch_that_cannot_be_read_is_refused(
+    client: TestClient, query: str
+) -> None:
+    answer = client.get(f"/console/batches/{HELD_BATCH}?{query}")
+    assert answer.status_code == 422
+    assert query.partition("=")[0] in answer.text
