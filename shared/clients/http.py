@@ -133,6 +133,7 @@ class HttpClient:
         NotSentError, NoAnswerError, and whatever the authentication raises.
         """
         template = path if template is None else template
+        parent = traceparent or tracing.current_traceparent()
         attributes: dict[str, str | int] = {
             "http.request.method": method,
             "server.address": self._host or "",
@@ -145,9 +146,9 @@ class HttpClient:
             f"{method} {template}".strip(),
             SpanKind.CLIENT,
             attributes=attributes,
-            parent=traceparent,
+            parent=parent,
         ) as span:
-            own = tracing.traceparent_of(span, traceparent or tracing.current_traceparent())
+            own = tracing.traceparent_of(span, parent)
             trace = own or continue_or_start(traceparent)
             answer = self._call(method, path, params, body, headers, trace)
             span.set_attribute("http.response.status_code", answer.status)

@@ -22,6 +22,7 @@ from shared.clients.http import (
     Response,
     UnreadableBodyError,
 )
+from tests.telemetry import recorded
 from tests.unit.clients.certificates import write_self_signed
 from tests.unit.clients.support import (
     TRACE_ID,
@@ -429,3 +430,34 @@ def tls_server(folder: Path) -> AbstractContextManager[RawServer]:
             answer_with(OK)(secure, server)
 
     return misbehaving(script)
+
+
+# --- spans -----------------------------------------------------------------------------
+
+
+def test_a_call_is_a_span_without_its_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = recorded(monkeypatch)
+    with serving([Reply(200), Reply(503)]) as server:
+        calls = client(server.url)
+        for _ in range(2):
+            calls.request("GET", "/batches/7", params={"name": "Jane"}, template="/batches/{id}")
+        sent = [received.headers["traceparent"] for received in server.received]
+    first, second = telemetry.named("GET /batches/{id}")
+    assert first.attributes
+    assert first.attributes["url.full"] == f"{server.url}/batches/7"
+    assert first.attributes["http.response.status_code"] == 200
+    assert second.attributes
+    assert second.attributes["error.type"] == "503"
+    for span, traceparent in zip((first, second), sent, strict=True):
+        assert span.context
+        assert traceparent.split("-")[2] == f"{span.context.span_id:016x}"
+    assert "Jane" not in telemetry.all_of_spans()
+
+
+def test_a_call_without_an_answer_is_told_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = recorded(monkeypatch)
+    with pytest.raises(NotSentError):
+        client(f"http://127.0.0.1:{unused_port()}").request("GET", "/x")
+    [span] = telemetry.named("GET /x")
+    assert span.attributes
+    assert span.attributes["error.type"] == "NotSentError"

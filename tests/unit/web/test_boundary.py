@@ -9,14 +9,17 @@ import json
 import logging
 import re
 from typing import Any
+from uuid import uuid4
 
 import azure.functions as func
 import pytest
 from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
+from opentelemetry.trace import StatusCode
 
 from shared.domain.models import NewRequest
 from shared.jobs.intake import Intake
+from tests.telemetry import recorded
 from tests.unit.web.checks import PATH, assert_problem
 from tests.unit.web.fakes import MemoryStore
 
@@ -147,6 +150,45 @@ def test_trace_context(client: TestClient) -> None:
     assert continued.headers["traceparent"].split("-")[1] == TRACE_ID
     begun = client.get("/nowhere", headers={"traceparent": "nonsense"})
     assert begun.headers["traceparent"].split("-")[1] == begun.json()["traceId"]
+
+
+def test_a_call_is_a_span_under_its_route(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = recorded(monkeypatch)
+    url = f"{PATH}/{uuid4()}?metadata.NAME=Jane"
+    response = client.get(url, headers={"traceparent": TRACEPARENT})
+    [span] = telemetry.named(f"GET {PATH}/{{requestId}}")
+    assert span.context
+    own = f"{span.context.trace_id:032x}-{span.context.span_id:016x}"
+    assert response.headers["traceparent"] == f"00-{own}-01"
+    assert own.startswith(TRACE_ID)
+    assert span.attributes
+    assert span.attributes["http.response.status_code"] == response.status_code
+    assert "Jane" not in span.to_json()
+
+
+@pytest.mark.usefixtures("broken_intake")
+def test_a_fault_is_an_error_without_its_text(
+    client: TestClient, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = recorded(monkeypatch)
+    client.post(PATH, json=body)
+    [span] = telemetry.named(f"POST {PATH}")
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes
+    assert span.attributes["error.type"] == "500"
+    assert SECRET not in span.to_json()
+
+
+def test_what_has_no_route_is_named_after_its_method(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = recorded(monkeypatch)
+    client.get("/nowhere")
+    client.get("/health/live")
+    client.get("/api/v1/health/ready")
+    assert [span.name for span in telemetry.spans()] == ["GET"]
 
 
 @pytest.mark.parametrize("path", ["/health/live", PATH, "/nowhere", "/openapi.json"])
