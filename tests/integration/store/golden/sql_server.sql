@@ -322,4 +322,3 @@ WHERE job_runs.job = :job_1;
 SAVE TRANSACTION sa_savepoint_1;
 INSERT INTO job_runs (job, run_id, started_at, finished_at, summary)
 VALUES (:job, :run_id, :started_at, :finished_at, :summary);
-RELEASE SAVEPOINT sa_savepoint_1;
