@@ -14,6 +14,8 @@ LOGIN_TIMEOUT_SECONDS = 15
 
 _LONGEST_NVARCHAR = 4000
 _LONGEST_VARCHAR = 8000
+_DATETIME2_CHARACTERS, _DATETIME2_DIGITS = 27, 7
+"""In all, and behind the second."""
 
 
 def create_sql_server_engine(address: URL) -> Engine:
@@ -60,6 +62,7 @@ def _declare_parameters(
     declared = {
         odbc.SQL_WVARCHAR: (odbc.SQL_WVARCHAR, _LONGEST_NVARCHAR, 0),
         odbc.SQL_VARCHAR: (odbc.SQL_VARCHAR, _LONGEST_VARCHAR, 0),
+        odbc.DATETIME: (odbc.SQL_TYPE_TIMESTAMP, _DATETIME2_CHARACTERS, _DATETIME2_DIGITS),
     }
     for parameter, kind in types.items():
         if isinstance(parameter.type, LargeBinary):

@@ -24,9 +24,9 @@ _BINARY_COLLATION = "Latin1_General_BIN2"
 class UtcTimestamp(TypeDecorator[datetime]):
     """An aware time in UTC: datetime2(7), or ISO text on SQLite.
 
-    What is written comes from the clock, in whole milliseconds. The driver declares every time
-    as a datetime2(7), and SQL Server need not convert for a comparison what is one too: a claim
-    reads its index in order.
+    What is written comes from the clock, in whole milliseconds. Every time is sent as a
+    datetime2(7) (`sql_server`), and SQL Server need not convert for a comparison what is one too:
+    a claim reads its index in order.
     """
 
     impl = DateTime
@@ -38,9 +38,16 @@ class UtcTimestamp(TypeDecorator[datetime]):
             return dialect.type_descriptor(mssql.DATETIME2(7))  # type: ignore[no-untyped-call]
         return dialect.type_descriptor(DateTime())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Write UTC without its offset."""
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
+        """Write UTC without its offset.
+
+        As text to SQL Server: pyodbc cuts a datetime to whole seconds where a server (Babelfish)
+        does not tell it the precision of its types. The driver makes a time of the text.
+        """
+        if value is None:
+            return None
+        naive = value.astimezone(UTC).replace(tzinfo=None)
+        return naive.isoformat(" ") if dialect.name == "mssql" else naive
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read UTC."""

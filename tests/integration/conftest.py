@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from shared.composition import open_store
 from shared.store.database import SqlStore
 from tests.integration.clocks import TestClock
-from tests.integration.databases import SERVER_URL, database_on
+from tests.integration.databases import SERVER_URL, database_on, migrate, migrated_databases
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,8 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file at the newest schema, to be copied: migrating each time takes longer."""
     path = tmp_path_factory.mktemp("database") / "migrated.db"
-    _migrate(f"sqlite:///{path}")
+    migrate(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def server_databases() -> Iterator[Iterator[str]]:
+    """A database on the server for each test."""
+    with closing(migrated_databases(SERVER_URL or "")) as databases:
+        yield databases
 
 
 @pytest.fixture
@@ -38,15 +46,12 @@ def empty_database_url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(migrated_file: Path, tmp_path: Path) -> Iterator[str]:
+def database_url(migrated_file: Path, server_databases: Iterator[str], tmp_path: Path) -> str:
     """A database at the newest schema, for one test alone."""
     if SERVER_URL:
-        with database_on(SERVER_URL) as url:
-            _migrate(url)
-            yield url
-    else:
-        path = shutil.copy(migrated_file, tmp_path / "oms.db")
-        yield f"sqlite:///{path}"
+        return next(server_databases)
+    path = shutil.copy(migrated_file, tmp_path / "oms.db")
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -59,9 +64,3 @@ def store(database_url: str) -> Iterator[SqlStore]:
 @pytest.fixture
 def clock() -> TestClock:
     return TestClock()
-
-
-def _migrate(url: str) -> None:
-    store = open_store(url)
-    store.migrate()
-    store.close()

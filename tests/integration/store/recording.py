@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ClauseElement, Engine, event
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.ddl import DDLElement
+from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 DIALECT = mssql.dialect()  # type: ignore[no-untyped-call]
 
@@ -19,7 +20,8 @@ def recorded(target: Engine | type[Engine]) -> Iterator[list[str]]:
     statements: list[str] = []
 
     def record(_connection: Any, clause: Any, many: Any, one: Any, _options: Any) -> None:
-        if isinstance(clause, ClauseElement):
+        # SQL Server cannot give a savepoint up: SQLAlchemy sends it nothing.
+        if isinstance(clause, ClauseElement) and not isinstance(clause, ReleaseSavepointClause):
             keys = list((many[0] if many else one) or ())
             statements.append(to_sql_server(clause, keys, is_many=bool(many)))
 

@@ -44,8 +44,9 @@ def test_four_processes_may_migrate_at_once(empty_database_url: str) -> None:
     assert before == sorted(["None", *[str(HEAD)] * 3])
 
 
-def test_down_to_nothing_and_up_again(database_url: str) -> None:
-    engine = create_engine(database_url)
+def test_down_to_nothing_and_up_again(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    migrations.upgrade(engine)
     migrations.downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     assert not migrations.is_migrated(engine)

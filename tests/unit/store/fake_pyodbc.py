@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +31,7 @@ class FakeCursor:
         if self._driver.failures:
             raise self._driver.failures.pop(0)
         self._driver.executed.append((statement, self.types))
+        self._driver.parameters = parameters
         self._rows = [("16.0.1000.6",)] if "SERVERPROPERTY" in statement else [("1",)]
         is_query = statement.startswith("SELECT")
         self.description = (("a", str, None, None, None, None, None),) if is_query else None
@@ -78,12 +80,14 @@ class FakePyodbc(ModuleType):
     Cursor = FakeCursor
     Binary = bytes
     BINARY = bytearray
-    SQL_VARCHAR, SQL_WVARCHAR, SQL_VARBINARY = 12, -9, -3
+    DATETIME = datetime
+    SQL_VARCHAR, SQL_WVARCHAR, SQL_VARBINARY, SQL_TYPE_TIMESTAMP = 12, -9, -3, 93
 
     def __init__(self) -> None:
         super().__init__("pyodbc")
         self.connections: list[tuple[str, dict[str, Any]]] = []
         self.executed: list[tuple[str, list[Any]]] = []
+        self.parameters: Sequence[Any] = ()
         self.failures: list[Exception] = []
         self.refuses: Exception | None = None
 

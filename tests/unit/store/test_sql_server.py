@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -56,6 +57,15 @@ def test_a_word_stays_a_varchar(engine: Engine, pyodbc: FakePyodbc) -> None:
     with engine.connect() as connection:
         connection.execute(select(outbox.c.event_id).where(outbox.c.state == "PENDING"))
     assert pyodbc.executed[-1][1] == [(12, 8000, 0)]
+
+
+def test_a_time_is_sent_whole(engine: Engine, pyodbc: FakePyodbc) -> None:
+    """The server gets a datetime2(7), whatever pyodbc believes of its precision."""
+    moment = datetime(2026, 3, 2, 10, 0, 0, 123_000, timezone(timedelta(hours=1)))
+    with engine.connect() as connection:
+        connection.execute(select(outbox.c.event_id).where(outbox.c.due_at <= moment))
+    assert pyodbc.executed[-1][1] == [(93, 27, 7)]
+    assert pyodbc.parameters == (("2026-03-02 09:00:00.123000",),)
 
 
 @pytest.mark.parametrize("code", ["08001", "HYT00", "01000"])

@@ -511,7 +511,6 @@ WHERE job_runs.job = :job_1;
 SAVE TRANSACTION sa_savepoint_1;
 INSERT INTO job_runs (job, run_id, started_at, finished_at, summary)
 VALUES (:job, :run_id, :started_at, :finished_at, :summary);
-RELEASE SAVEPOINT sa_savepoint_1;
 
 -- census: what is open
 SELECT document_requests.status, count(*) AS count_1, min(document_requests.waiting_since) AS min_1
