@@ -13,14 +13,11 @@ from typing import Any
 
 from shared import operator_commands
 from shared.errors import DatabaseUnavailable, SettingsError
-from shared.settings import (
-    ApiAuth,
-    ConsoleAuth,
-    DatabaseSettings,
-    Settings,
-    is_platform_authenticating,
-    load_settings,
-)
+from shared.settings import Settings, load_settings
+from shared.settings.api import ApiAuth
+from shared.settings.console import ConsoleAuth
+from shared.settings.database import DatabaseSettings
+from shared.settings.platform import is_platform_authenticating
 from shared.telemetry import log_to
 
 EXIT_CANNOT_RUN = 2

@@ -11,7 +11,10 @@ from shared.clients.issuer import Issuer
 from shared.composition import System
 from shared.domain.tracing import continue_or_start
 from shared.jobs import pausing
-from shared.settings import ApiAuth, ConsoleAuth, Settings, require_platform_authentication
+from shared.settings import Settings
+from shared.settings.api import ApiAuth
+from shared.settings.console import ConsoleAuth
+from shared.settings.platform import require_platform_authentication
 from shared.web.app import create_app
 from shared.web.bearer import BearerTokens
 from shared.web.console.app import PREFIX, ConsoleApp, create_console

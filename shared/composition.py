@@ -43,7 +43,8 @@ from shared.jobs.retention import Retention, RetentionPeriods
 from shared.jobs.runs import Runs
 from shared.jobs.statistics import StatisticsUpdate
 from shared.jobs.submissions import Submissions
-from shared.settings import EventsTransport, Settings, load_settings
+from shared.settings import Settings, load_settings
+from shared.settings.events import EventsTransport
 from shared.store.database import SqlStore
 from shared.store.engine import create_engine
 from shared.telemetry import log_through_worker

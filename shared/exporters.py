@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from shared.errors import SettingsError
-from shared.settings import Telemetry, worker_exports
+from shared.settings.platform import worker_exports
+from shared.settings.telemetry import Telemetry
 from shared.telemetry import SERVICE
 
 Stop = Callable[[], None]

@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.errors import SettingsError
-from shared.settings import DatabaseSettings, load_settings
+from shared.settings import load_settings
+from shared.settings.database import DatabaseSettings
 from shared.store.engine import create_engine
 
 ROLE = "oms_runtime"

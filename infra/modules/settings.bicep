@@ -1,5 +1,5 @@
 // The settings that the app and the jobs share (docs/settings.md). A test holds them to
-// shared/settings.py: every name is known there, and what is required there is here.
+// shared/settings: every name is known there, and what is required there is here.
 param environmentName string
 param runtimeClientId string
 param appInsightsConnectionString string

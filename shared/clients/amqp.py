@@ -20,7 +20,8 @@ from shared.clients.event_identity import EventIdentity
 from shared.domain.events import CONTENT_TYPE
 from shared.domain.models import OutboxEvent
 from shared.jobs.ports import PublishFailure
-from shared.settings import EventsTransport, KafkaSecurity, Settings, connection_string_parts
+from shared.settings import Settings
+from shared.settings.events import EventsTransport, KafkaSecurity, connection_string_parts
 
 _KAFKA_PORT = "9093"
 """The port of a namespace for Kafka; those for AMQP (5671) and WebSockets (443) are the SDK's."""

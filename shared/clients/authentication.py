@@ -10,7 +10,8 @@ from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from shared.clients.oauth2 import OAuth2ClientCredentials
-from shared.settings import Settings, ThunderheadAuth
+from shared.settings import Settings
+from shared.settings.peers import ThunderheadAuth
 
 
 class Bearer(AuthBase):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.clients.event_identity import EventIdentity
-from shared.settings import KafkaSecurity, Settings
+from shared.settings import Settings
+from shared.settings.events import KafkaSecurity
 
 MAX_MESSAGE_BYTES = 1_000_000
 """Event Hubs takes less than 1 MiB, headers and framing included."""

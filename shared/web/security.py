@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 
 from shared.errors import OmsError
 from shared.jobs.queries import Caller
-from shared.settings import EVERY_SOURCE_SYSTEM
+from shared.settings.api import EVERY_SOURCE_SYSTEM
 
 
 class NotAuthenticated(OmsError):

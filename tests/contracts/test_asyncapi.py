@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from shared.domain.events import CONTENT_TYPE
-from shared.settings import TOPIC, KafkaSecurity, Settings
+from shared.settings import Settings
+from shared.settings.events import TOPIC, KafkaSecurity
 from tests.contracts.documents import ASYNCAPI, DIRECTORY, EVENT_SCHEMA, load
 
 PARSER = Path(__file__).parent / "asyncapi"

@@ -15,7 +15,7 @@ SHARED = read(INFRA / "modules" / "settings.bicep").variables["settings"]
 APP = read(INFRA / "modules" / "app.bicep").variables["platformSettings"]
 JOBS = read(INFRA / "modules" / "scaleOut.bicep").variables["secretSettings"]
 
-# Read by the host, the SDKs or the platform, not by shared/settings.py.
+# Read by the host, the SDKs or the platform, not by shared/settings.
 OF_THE_PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
@@ -77,7 +77,7 @@ def environment(kind: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["app", "jobs"])
 def test_a_process_starts_with_what_is_emitted(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever shared/settings.py comes to require is missed here first."""
+    """Whatever shared/settings comes to require is missed here first."""
     for name, value in environment(kind).items():
         monkeypatch.setenv(name, value)
     assert not load_settings(Settings).is_local

@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import (
-    ConsoleAuth,
-    DatabaseSettings,
-    Settings,
-    load_settings,
-    worker_exports,
-)
+from shared.settings import Settings, load_settings
+from shared.settings.console import ConsoleAuth
+from shared.settings.database import DatabaseSettings
+from shared.settings.platform import worker_exports
 
 LOCAL = {
     "OMS_ENVIRONMENT": "local",
