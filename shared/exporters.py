@@ -7,6 +7,7 @@ exporters are imported only where they are used: a cold start without them pays 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, assert_never
 
 from shared.errors import SettingsError
@@ -18,8 +19,12 @@ Stop = Callable[[], None]
 """Sends what is left. The end of the interpreter does it too, but not that by a signal."""
 
 
+@cache
 def start(telemetry: Telemetry, environment: str) -> Stop:
-    """Begin to export. Raises SettingsError."""
+    """Begin to export, once for a process: a worker loads several functions.
+
+    Raises SettingsError.
+    """
     match telemetry:
         case Telemetry.NONE:
             return _nothing

@@ -10,9 +10,9 @@ _SAMPLED_AND_RANDOM = 0b11
 
 
 def valid_traceparent(header: str | None) -> str | None:
-    """Return a caller's traceparent in our own version, or None.
+    """Return a caller's traceparent in our version; None where the header is missing or invalid.
 
-    None for an invalid header (W3C Trace Context, section 3.2.2), too: it starts a new trace.
+    W3C Trace Context, section 3.2.2: an invalid header starts a new trace.
     """
     if header and (match := _TRACEPARENT.fullmatch(header.strip())):
         version, trace_id, parent_id, flags, rest = match.groups()
