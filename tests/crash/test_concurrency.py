@@ -11,7 +11,7 @@ import requests
 
 from shared.composition import open_store
 from tests.crash.judge import TERMINAL, judge, requests_of
-from tests.integration.commands.processes import ROOT, command, serving, variables
+from tests.integration.commands.processes import ROOT, SECONDS, command, serving, variables
 from tests.integration.commands.stack import StackStarter
 from tests.integration.commands.test_commands import body
 from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
@@ -30,7 +30,7 @@ def test_four_of_each_job_do_everything_once(start: StackStarter) -> None:
         for first in range(0, REQUESTS, 500):
             items = [body(number) for number in range(first, first + 500)]
             answer = requests.post(
-                f"{api}/document-requests/batch", json={"items": items}, timeout=60
+                f"{api}/document-requests/batch", json={"items": items}, timeout=SECONDS
             )
             accepted += [UUID(item["requestId"]) for item in answer.json()["items"]]
     store = open_store(stack.database_url)
@@ -49,13 +49,13 @@ def test_four_of_each_job_do_everything_once(start: StackStarter) -> None:
             for job in ("process", "monitor") * PROCESSES
         ]
         for child in children:
-            output, _ = child.communicate(timeout=120)
+            output, _ = child.communicate(timeout=SECONDS)
             assert child.returncode == 0
             summary = json.loads(output.splitlines()[-1])
             total.update({key: value for key, value in summary.items() if isinstance(value, int)})
         return {row.status for row in requests_of(store._engine).values()} <= set(TERMINAL)
 
-    wait_for(all_ended, "the end of all requests", 120)
+    wait_for(all_ended, "the end of all requests", SECONDS)
 
     events = read_all_events(stack.broker.bootstrap_servers, [TOPIC, POLICY_TOPIC])
     judge(store._engine, accepted, stack.ledger(), events)

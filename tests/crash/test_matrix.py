@@ -26,7 +26,7 @@ from shared.settings import Settings
 from shared.store.tables import batches, document_requests, job_runs, outbox
 from tests.crash.failpoints import FAILPOINTS, Answer, Commit
 from tests.crash.judge import TERMINAL, judge, requests_of
-from tests.integration.commands.processes import ROOT, free_port, variables
+from tests.integration.commands.processes import ROOT, SECONDS, free_port, variables
 from tests.integration.commands.stack import Stack, StackStarter
 from tests.integration.commands.test_commands import body
 from tests.integration.jobs.world import POLICY_TOPIC, TOPIC, TRACEPARENT, invoice
@@ -263,7 +263,7 @@ def run_until_killed(name: str, scene: Scene, *arguments: str) -> None:
         env=variables(scene.environment),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=SECONDS,
         check=False,
     )
     assert finished.returncode == -signal.SIGKILL, (finished.stdout, finished.stderr)
@@ -274,7 +274,7 @@ def died_there(name: str, scene: Scene) -> None:
     """See what only a death at this very point leaves behind."""
     leaves = FAILPOINTS[name].leaves
     # What has left the process arrives in a moment.
-    wait_for(lambda: leaves in (left_behind(scene) or {"nothing"}), f"{leaves} left behind", 5)
+    wait_for(lambda: leaves in (left_behind(scene) or {"nothing"}), f"{leaves} left behind")
 
 
 def left_behind(scene: Scene) -> set[str]:
@@ -360,7 +360,7 @@ def test_an_action_that_is_killed_is_done_or_can_be_done_again(
         cwd=ROOT,
         env=variables(scene.environment),
         capture_output=True,
-        timeout=30,
+        timeout=SECONDS,
         check=False,
     )
 
@@ -382,10 +382,12 @@ def test_an_api_that_is_killed_has_stored_the_request_or_not(
             wait_for(lambda: is_ready(url), "the API")
             answer = contextlib.nullcontext() if is_answered else pytest.raises(UNANSWERED)
             with answer:
-                posted = requests.post(f"{url}/api/v1/document-requests", json=body(1), timeout=10)
+                posted = requests.post(
+                    f"{url}/api/v1/document-requests", json=body(1), timeout=SECONDS
+                )
                 assert posted.status_code == 202
                 scene.accepted.append(UUID(posted.json()["requestId"]))
-            assert process.wait(10) == -signal.SIGKILL
+            assert process.wait(SECONDS) == -signal.SIGKILL
             died_there(name, scene)
         finally:
             process.kill()
@@ -399,7 +401,7 @@ def test_an_api_that_is_killed_has_stored_the_request_or_not(
 
 def is_ready(url: str) -> bool:
     with contextlib.suppress(requests.ConnectionError):
-        return requests.get(f"{url}/health/ready", timeout=5).status_code == 200
+        return requests.get(f"{url}/health/ready", timeout=SECONDS).status_code == 200
     return False
 
 

@@ -18,7 +18,8 @@ import requests
 from tests.integration.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 40
+SECONDS = 120
+"""How long a command, or an answer of the API, may take on a slow database."""
 SUMMARY_KEYS = {
     *("claimed", "submitted", "completed", "failed", "retried", "held", "published", "seconds"),
 }
@@ -80,7 +81,7 @@ def serving(environment: Mapping[str, str]) -> Iterator[str]:
         def is_ready() -> bool:
             assert process.poll() is None, process.stderr and process.stderr.read()
             with contextlib.suppress(requests.ConnectionError):
-                return requests.get(f"{url}/health/ready", timeout=5).status_code == 200
+                return requests.get(f"{url}/health/ready", timeout=SECONDS).status_code == 200
             return False
 
         wait_for(is_ready, "the API")

@@ -10,6 +10,7 @@ import requests
 from shared.composition import open_store
 from shared.jobs.request_storage import RequestFilter
 from tests.integration.commands.processes import (
+    SECONDS,
     Environment,
     run,
     serving,
@@ -20,9 +21,6 @@ from tests.integration.commands.stack import StackStarter
 from tests.integration.jobs.world import POLICY_TOPIC, TOPIC
 from tests.integration.reading import read_events
 from tests.integration.waiting import wait_for
-
-PATIENCE_SECONDS = 60
-"""A run takes less than half of this; the rest is for slower machines."""
 
 
 def body(number: int) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def submit(api: str, count: int) -> None:
     for start in range(0, count, 500):
         items = [body(number) for number in range(start, min(start + 500, count))]
         response = requests.post(
-            f"{api}/document-requests/batch", json={"items": items}, timeout=30
+            f"{api}/document-requests/batch", json={"items": items}, timeout=SECONDS
         )
         assert response.status_code == 207, response.text
         assert {item["status"] for item in response.json()["items"]} == {202}
@@ -82,13 +80,15 @@ def test_a_thousand_requests_end_with_one_event_each(start: StackStarter) -> Non
         submit(api, 1000)
         counted: dict[str, int] = {}
         while counted.get("COMPLETED") != 1000:
-            assert time.monotonic() - begun < PATIENCE_SECONDS, counted
+            assert time.monotonic() - begun < 2 * SECONDS, counted
             summary_of(run(environment, "process", "--until-idle"))
             summary_of(run(environment, "monitor", "--until-idle"))
-            counted = requests.get(f"{api}/document-requests/summary", timeout=5).json()
+            counted = requests.get(f"{api}/document-requests/summary", timeout=SECONDS).json()
             counted = {k: v for k, v in _flat(counted).items() if v}
         listed = requests.get(
-            f"{api}/document-requests", params={"limit": 200, "status": "COMPLETED"}, timeout=5
+            f"{api}/document-requests",
+            params={"limit": 200, "status": "COMPLETED"},
+            timeout=SECONDS,
         ).json()["items"]
     seconds = time.monotonic() - begun
     print(f"1,000 requests in {seconds:.1f} s")  # noqa: T201
@@ -125,7 +125,7 @@ def test_sigterm_finishes_what_is_held(start: StackStarter) -> None:
     with started(environment, "process", "--until-idle") as process:
         wait_for(lambda: stack.submissions() >= 2, "the first submissions")
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, errors
     assert '"submitted": ' in output
     counts = count_by_status(environment["OMS_DATABASE_URL"])
@@ -154,7 +154,7 @@ def test_after_kill_9_the_next_run_does_each_document_once(
         if is_accepted:
             wait_for(lambda: len(stack.accepted()) >= 10, "their acceptance")
         process.kill()
-        process.wait(10)
+        process.wait(SECONDS)
     stack.disarm()
     assert count_by_status(environment["OMS_DATABASE_URL"])["PROCESSING"] >= 10
 
@@ -162,7 +162,7 @@ def test_after_kill_9_the_next_run_does_each_document_once(
         summary_of(run(environment, "process", "--until-idle"))
         return count_by_status(environment["OMS_DATABASE_URL"]) == {"SUBMITTED": 40}
 
-    wait_for(is_submitted, "the next runs", 40)
+    wait_for(is_submitted, "the next runs", SECONDS)
     assert len(stack.accepted()) == 40
     assert set(stack.accepted().values()) == {1}
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from shared.__main__ import main
-from tests.integration.commands.processes import Environment, run, serving, summary_of
+from tests.integration.commands.processes import SECONDS, Environment, run, serving, summary_of
 from tests.integration.commands.stack import StackStarter
 from tests.integration.commands.test_commands import body
 from tests.integration.waiting import wait_for
@@ -26,7 +26,7 @@ def test_pause_cancel_resume_and_reprocess(start: StackStarter) -> None:
     assert operations(environment, "pause", *ORDER).stdout == "submissions (all) are paused\n"
     with serving(environment) as api:
         posted = [
-            requests.post(f"{api}/document-requests", json=body(number), timeout=5).json()
+            requests.post(f"{api}/document-requests", json=body(number), timeout=SECONDS).json()
             for number in range(2)
         ]
         first, second = (one["requestId"] for one in posted)
@@ -52,11 +52,11 @@ def test_pause_cancel_resume_and_reprocess(start: StackStarter) -> None:
             summary_of(run(environment, "process"))
             summary_of(run(environment, "monitor"))
             urls = [f"{api}/document-requests/{one}" for one in (first, second)]
-            statuses = {requests.get(url, timeout=5).json()["status"] for url in urls}
+            statuses = {requests.get(url, timeout=SECONDS).json()["status"] for url in urls}
             return statuses == {"COMPLETED"}
 
-        wait_for(all_completed, "both documents", 40)
-        history = requests.get(f"{api}/document-requests/{first}/history", timeout=5).json()
+        wait_for(all_completed, "both documents", SECONDS)
+        history = requests.get(f"{api}/document-requests/{first}/history", timeout=SECONDS).json()
     ordered = [item for item in history["items"] if item["actor"] == "night shift"]
     assert [(item["to"], item["reason"]) for item in ordered] == [
         ("FAILED", "asked by the source system"),
@@ -71,7 +71,7 @@ def test_held_batches_are_listed_and_resolved(start: StackStarter) -> None:
     )
     assert operations(environment, "held").stdout == "nothing is HELD\n"
     with serving(environment) as api:
-        posted = requests.post(f"{api}/document-requests", json=body(1), timeout=5).json()
+        posted = requests.post(f"{api}/document-requests", json=body(1), timeout=SECONDS).json()
         stack.arm({"operation": "submit", "kind": "reset-after", "times": 1})
 
         def is_held() -> str:
@@ -79,7 +79,7 @@ def test_held_batches_are_listed_and_resolved(start: StackStarter) -> None:
             listed = operations(environment, "held").stdout
             return listed if posted["requestId"] in listed else ""
 
-        batch_id, _, version = wait_for(is_held, "HELD", 20).split()[:3]
+        batch_id, _, version = wait_for(is_held, "HELD", SECONDS).split()[:3]
         (vendor_id,) = (batch["batchId"] for batch in stack.ledger()["batches"])
         wrong = operations(environment, "adopt", batch_id, "--thunderhead-batch", "0", *ORDER)
         assert wrong.returncode == 1
