@@ -148,6 +148,9 @@ class _ProcessingRun:
             batch = replace(batch, unknown_since=self._job.leases.clock())
         status = RequestStatus.HELD if is_held else RequestStatus.PROCESSING
         requests = self._job.store.read(lambda tx: tx.batched.of(batch.batch_id, status))
+        if not requests:  # a person has decided since the claim
+            self._run.counts["lost"] += batch.document_count
+            return
         tracing.link_to(request.traceparent for request in requests)
         parcel = Parcel(batch, tuple(requests))
         self._run.counts["claimed"] += len(requests)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from shared.domain.models import Batch, DocumentRequest, Failure
@@ -105,16 +106,18 @@ class Settler:
         if settlement.held:
             reason = f"Thunderhead says {report.vendor_status}, but documents have no outcome"
             ours = tx.batches.hold(batch, reason, now, report)
-            self._alert(batch, reason)
         elif settlement.is_final and not polled.is_watched:
             ours = tx.batches.settle(batch, report, now)
-            tx.after_commit(lambda: BATCH_POLLS.record(batch.polls + 1))
         else:
             wait = self.polling.next_poll(0)
             since = batch.terminal_since or now
             ours = tx.batches.record_poll(batch, report, now, after(now, wait), since)
         if not ours:
             return {"lost": 1}
+        if reason:
+            tx.after_commit(partial(self._alert, batch, reason))
+        elif settlement.is_final and not polled.is_watched:
+            tx.after_commit(lambda: BATCH_POLLS.record(batch.polls + 1))
         if (settlement.is_final and not polled.is_watched) or settlement.held:
             tx.batches.add_messages(batch.batch_id, report.messages, now)
             seconds = generation_seconds(batch, report, now)
@@ -168,7 +171,7 @@ class Settler:
     def _hold(self, tx: Transaction, batch: Batch, reason: str, now: datetime) -> dict[str, int]:
         if not tx.batches.hold(batch, reason, now):
             return {"lost": 1}
-        self._alert(batch, reason)
+        tx.after_commit(partial(self._alert, batch, reason))
         rows = tx.batched.change_status(
             batch.batch_id, RequestStatus.SUBMITTED, RequestStatus.HELD, now
         )

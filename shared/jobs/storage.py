@@ -304,7 +304,10 @@ class Transaction(Protocol):
         """What is open."""
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Do something once the transaction is committed; never where it is not."""
+        """Do something once the transaction is committed; never where it is not.
+
+        Its failure is logged, and goes no further.
+        """
 
 
 class Store(Protocol):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from shared.domain import submission
 from shared.domain.models import Batch
@@ -139,11 +140,6 @@ class SubmissionResults:
         if isinstance(decision, Wait | Doubt):
             self._be_patient(decision)
         batch, again_at = parcel.batch, self._look_again_at(parcel.batch)
-        match decision:
-            case Wait(reason, retry_after, pauses=True):
-                self.pauses.begin(pausing.THUNDERHEAD, reason, retry_after)
-            case Doubt(reason, retry_after, is_found=False):
-                self.pauses.note_failure(pausing.THUNDERHEAD, reason, retry_after)
         return _Change(
             lambda tx: tx.batches.look_again(batch, again_at), "retried", len(parcel.requests)
         )
@@ -167,6 +163,18 @@ class SubmissionResults:
     def _held(self, parcel: Parcel, reason: str) -> _Change:
         now = self.leases.clock()
         batch = parcel.batch
+        again_at = self._look_again_at(batch) if self.guarantees.lookup_supported else None
+
+        def apply(tx: Transaction) -> bool:
+            if not tx.batches.hold(batch, reason, now, look_again_at=again_at):
+                return False
+            tx.after_commit(partial(self._alert, batch, reason))
+            self._move(tx, batch, RequestStatus.PROCESSING, RequestStatus.HELD, now, reason)
+            return True
+
+        return _Change(apply, "held", len(parcel.requests))
+
+    def _alert(self, batch: Batch, reason: str) -> None:
         _logger.error(
             "batch held",
             extra={
@@ -175,15 +183,6 @@ class SubmissionResults:
                 "event.reason": reason,
             },
         )
-        again_at = self._look_again_at(batch) if self.guarantees.lookup_supported else None
-
-        def apply(tx: Transaction) -> bool:
-            if not tx.batches.hold(batch, reason, now, look_again_at=again_at):
-                return False
-            self._move(tx, batch, RequestStatus.PROCESSING, RequestStatus.HELD, now, reason)
-            return True
-
-        return _Change(apply, "held", len(parcel.requests))
 
     def _later(self, outcome: Outcome, decision: Wait | Doubt) -> _Change:
         """Keep an intent open; what is known of its sends is kept with it."""

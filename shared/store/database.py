@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -31,6 +32,8 @@ from shared.store.statistics import StatisticsTables
 
 T = TypeVar("T")
 
+_logger = logging.getLogger(__name__)
+
 _MAX_RUNS = 4
 _FIRST_WAIT_SECONDS = 0.1
 
@@ -56,7 +59,10 @@ class SqlTransaction:
         """What is to be done after the commit."""
 
     def after_commit(self, action: Callable[[], object]) -> None:
-        """Do something once the transaction is committed; never where it is not."""
+        """Do something once the transaction is committed; never where it is not.
+
+        Its failure is logged, and goes no further.
+        """
         self.committed.append(action)
 
 
@@ -111,12 +117,21 @@ class SqlStore:
             except PoolTimeoutError as error:
                 raise DatabaseUnavailable("no database connection was free in time") from error
             else:
-                for action in transaction.committed:
-                    action()
+                _follow_up(transaction.committed)
                 return result
             # Two that met in a deadlock must not meet again: full jitter.
             self._pause(random.uniform(0, _FIRST_WAIT_SECONDS * 2**run))  # noqa: S311
         raise AssertionError("unreachable")
+
+
+def _follow_up(actions: Iterable[Callable[[], object]]) -> None:
+    for action in actions:
+        try:
+            action()
+        # Whatever it is: what is committed must not look as if it were not.
+        except Exception as error:  # noqa: BLE001
+            kind = type(error).__qualname__
+            _logger.error("follow-up of a commit failed", extra={"error.type": kind})  # noqa: TRY400
 
 
 def _unavailable(error: DBAPIError) -> DatabaseUnavailable:

@@ -329,6 +329,28 @@ def test_a_person_is_faster_than_a_look_up_under_way(start: WorldStarter) -> Non
     assert world.statuses(system) == {RequestStatus.COMPLETED: 1}
 
 
+def test_a_person_is_faster_than_the_reading_of_what_was_claimed(start: WorldStarter) -> None:
+    world = start(references_unique=False)
+    system = many_held(world, 1)
+    store, claim_and_more = system.store, system.store.write
+    (waiting,) = system.held.waiting(9)
+
+    def claimed(work: Any) -> Any:
+        result = claim_and_more(work)
+        if isinstance(result, list) and result and isinstance(result[0], Batch):
+            store.write = claim_and_more  # type: ignore[method-assign]
+            system.held.delivered(waiting.batch.batch_id, OPERATOR, WHY)
+        return result
+
+    store.write = claimed  # type: ignore[method-assign]
+
+    summary = system.processing.run()
+
+    assert (summary["lost"], summary["submitted"]) == (1, 0)
+    assert world.calls()["lookup"] == 0
+    assert world.statuses(system) == {RequestStatus.COMPLETED: 1}
+
+
 def many_held(world: World, count: int, **changes: Any) -> System:
     system = world.system(thunderhead_reference_unique=False, max_documents_per_batch=1, **changes)
     world.submit_invoices(system, count)

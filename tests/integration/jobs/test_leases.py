@@ -12,6 +12,7 @@ import pytest
 
 from shared.domain.statuses import RequestStatus
 from tests.integration.jobs.world import World, WorldStarter, invoice, rows
+from tests.telemetry import recorded
 
 
 def test_two_runs_of_each_job_at_once_do_nothing_twice(start: WorldStarter) -> None:
@@ -88,7 +89,8 @@ def test_nothing_is_sent_under_a_lease_that_is_lost(world: World) -> None:
     assert world.get(heir, request_id).status is RequestStatus.SUBMITTED
 
 
-def test_a_late_poll_changes_nothing(world: World) -> None:
+def test_a_late_poll_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = recorded(monkeypatch)
     late, heir = world.system(), world.system()
     world.submit_invoices(late, 2)
     late.processing.run()
@@ -104,6 +106,7 @@ def test_a_late_poll_changes_nothing(world: World) -> None:
     assert (summary["completed"], summary["failed"]) == (0, 0)
     assert summary["lost"] >= 1
     assert len(rows(heir, "SELECT * FROM status_history WHERE to_status = 'COMPLETED'")) == 2
+    assert [point.count for point in telemetry.points("oms.batch.polls")] == [1]
     world.assert_one_event_each(heir)
 
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from shared.composition import open_store
 from shared.errors import DatabaseUnavailable
+from shared.store import database as databases
 from shared.store import engine as engines
 from shared.store import sql_server
 from shared.store.database import SqlStore, SqlTransaction
@@ -46,6 +48,47 @@ def test_what_waits_for_the_commit_waits_for_it(store: SqlStore) -> None:
         store.write(fail)
     store.write(work)
     assert done == ["committed"]
+
+
+def test_what_fails_after_the_commit_leaves_it_a_success(
+    store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = request()
+    done: list[str] = []
+
+    def fail() -> None:
+        raise Boom("of a policyholder")
+
+    def work(tx: SqlTransaction) -> str:
+        tx.requests.insert([one], ["{}"])
+        tx.after_commit(fail)
+        tx.after_commit(lambda: done.append("the next"))
+        return "result"
+
+    assert store.write(work) == "result"
+    assert done == ["the next"]
+    assert store.read(lambda tx: tx.requests.get(one.request_id)) == one
+    (record,) = caplog.records
+    assert vars(record)["error.type"] == "Boom"
+    assert "policyholder" not in caplog.text
+
+
+def test_what_a_refused_run_of_the_work_left_to_the_commit_is_forgotten(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(databases, "is_worth_repeating", lambda _: True)
+    runs: list[int] = []
+    done: list[int] = []
+
+    def work(tx: SqlTransaction) -> None:
+        number = len(runs)
+        runs.append(number)
+        tx.after_commit(lambda: done.append(number))
+        if number == 0:
+            raise DBAPIError("UPDATE", None, Exception("deadlock"))
+
+    SqlStore(store._engine, lambda _: None).write(work)
+    assert (runs, done) == ([0, 1], [1])
 
 
 @pytest.mark.sqlite_only("a directory is no server")

@@ -12,7 +12,7 @@ from shared.domain import batching
 from shared.domain.models import Batch
 from shared.domain.polling import PollingBounds
 from shared.domain.retrying import Backoff
-from shared.domain.statuses import RequestStatus
+from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.submission import Doubt, Guarantees, Hold, Record, Resend, Wait
 from shared.jobs import pausing
 from shared.jobs.assembling import Assembler, Parcel, _envelope_of
@@ -171,7 +171,17 @@ def test_bytes_that_cannot_be_made_again_are_never_sent(stage: Stage) -> None:
     assert stage.status is RequestStatus.HELD
 
 
-def test_what_somebody_else_owns_is_left_alone(stage: Stage) -> None:
+def test_look_ups_of_what_is_held_count_once_each_towards_the_circuit(stage: Stage) -> None:
+    held = replace(BATCH, state=BatchState.HELD)
+    for _ in range(pausing.BREAKS_AFTER):
+        assert not stage.pauses.in_force(pausing.THUNDERHEAD)
+        stage.record(Doubt("no answer"), held)
+    assert stage.pauses.in_force(pausing.THUNDERHEAD)
+
+
+def test_what_somebody_else_owns_is_left_alone(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     before = stage.row
     for decision in (Record("76647"), Hold("x"), Wait("x"), Doubt("x"), None):
         stage.record(decision, a_batch(lease_owner=UUID(int=99)))
@@ -179,3 +189,4 @@ def test_what_somebody_else_owns_is_left_alone(stage: Stage) -> None:
     assert stage.status is RequestStatus.PROCESSING
     assert stage.run.counts["lost"] == 5
     assert stage.run.counts.total() == 5
+    assert "batch held" not in caplog.text, "the owner may find out better"
