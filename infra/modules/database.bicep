@@ -11,12 +11,13 @@ param size object
 param auditRetentionDays int
 param isPrivate bool
 param appSubnetId string
+param jobsSubnetId string
 @description('One address that may come in from outside. Empty: none.')
 param deployerIpAddress string
 param logDestination object
 
 resource server 'Microsoft.Sql/servers@2023-08-01' = {
-  // checkov:skip=CKV_AZURE_113: disabled where the network is private; else the subnet of the app alone may come in
+  // checkov:skip=CKV_AZURE_113: disabled where the network is private; else the subnets of app and jobs alone may come in
   name: serverName
   location: location
   tags: tags
@@ -76,12 +77,20 @@ resource backups 'Microsoft.Sql/servers/databases/backupShortTermRetentionPolici
   }
 }
 
-// The app comes through its subnet. There is no rule for 0.0.0.0: that would be all of Azure.
+// App and jobs come through their subnets. There is no rule for 0.0.0.0: that would be all of Azure.
 resource fromTheApp 'Microsoft.Sql/servers/virtualNetworkRules@2023-08-01' = if (!isPrivate) {
   parent: server
   name: 'app'
   properties: {
     virtualNetworkSubnetId: appSubnetId
+  }
+}
+
+resource fromTheJobs 'Microsoft.Sql/servers/virtualNetworkRules@2023-08-01' = if (!isPrivate) {
+  parent: server
+  name: 'jobs'
+  properties: {
+    virtualNetworkSubnetId: jobsSubnetId
   }
 }
 
