@@ -236,7 +236,6 @@ module database 'modules/database.bicep' = {
     administratorName: databaseAdministratorName
     administratorType: databaseAdministratorType
     size: size.database
-    auditRetentionDays: size.auditRetentionDays
     isPrivate: size.privateNetwork
     appSubnetId: network.outputs.appSubnetId
     jobsSubnetId: network.outputs.jobsSubnetId

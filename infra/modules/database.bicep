@@ -8,7 +8,6 @@ param administratorObjectId string
 param administratorName string
 param administratorType string
 param size object
-param auditRetentionDays int
 param isPrivate bool
 param appSubnetId string
 param jobsSubnetId string
@@ -108,8 +107,8 @@ resource auditing 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = {
   name: 'default'
   properties: {
     state: 'Enabled'
+    // Into the workspace, which keeps it as long as everything else (logRetentionDays).
     isAzureMonitorTargetEnabled: true
-    retentionDays: auditRetentionDays
     // Logins and changes of rights and tables. Not every statement: rows are personal data.
     auditActionsAndGroups: [
       'SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP'
