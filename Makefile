@@ -141,7 +141,7 @@ what-if: ## tell what a deployment would change (needs the Azure CLI, logged in)
 package: $(VENV)/.installed ## write dist/oms.zip, which is deployed
 	@$(RUN) local.package dist/oms.zip
 
-# Of what is deployed, in the versions that were tested. Asks pypi.org for the generator.
+# Of what is deployed, in the versions that were tested. Asks the package registry for the generator.
 .PHONY: sbom
 sbom: $(VENV)/.installed ## write dist/oms.cdx.json, the bill of materials (CycloneDX)
 	@mkdir -p dist
@@ -157,7 +157,7 @@ sbom: $(VENV)/.installed ## write dist/oms.cdx.json, the bill of materials (Cycl
 smoke: $(VENV)/.installed ## one request through a running system: make smoke URL=https://… (docs/deploy.md)
 	@$(RUN) local.smoke '$(URL)' $(ARGS)
 
-# It asks pypi.org, which a machine may not reach. That is no fault of the code, hence none in check;
+# It asks the service that knows the vulnerabilities, which a machine may not reach. That is no fault of the code, hence none in check;
 # but nothing audited is not nothing found, hence one here.
 UNANSWERED := 2
 .PHONY: audit
@@ -167,7 +167,7 @@ audit: $(VENV)/.installed ## look up whether the locked versions have known vuln
 		tail -n 1 $(VENV)/audit.log; \
 	elif ! grep -qE '^Found [0-9]+ known' $(VENV)/audit.log && \
 		grep -qE 'could not be audited|Connection|Failed to (fetch|resolve)' $(VENV)/audit.log; then \
-		echo 'Not audited: pypi.org, which knows the vulnerabilities, does not answer here.' >&2; exit $(UNANSWERED); \
+		echo 'Not audited: the service that knows the vulnerabilities does not answer here.' >&2; exit $(UNANSWERED); \
 	else \
 		cat $(VENV)/audit.log >&2; exit 1; \
 	fi

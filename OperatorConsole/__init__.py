@@ -7,10 +7,9 @@ import asyncio
 import azure.functions as func
 
 from shared.asgi import console, undecodable_path
-from shared.composition import compose
-from shared.settings import Settings, load_settings
+from shared.composition import compose_function
 
-_middleware = func.AsgiMiddleware(console(compose(load_settings(Settings))))
+_middleware = func.AsgiMiddleware(console(compose_function()))
 _startup = asyncio.Lock()
 _is_started = False
 

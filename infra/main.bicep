@@ -199,6 +199,7 @@ module vault 'modules/vault.bicep' = {
     isPrivate: size.privateNetwork
     publicNetworkAccess: size.privateNetwork ? 'Disabled' : 'Enabled'
     appSubnetId: network.outputs.appSubnetId
+    jobsSubnetId: network.outputs.jobsSubnetId
     deployerIpAddress: deployerIpAddress
     runtimePrincipalId: identities.outputs.runtimePrincipalId
     logDestination: logDestination
@@ -217,6 +218,7 @@ module events 'modules/events.bicep' = {
     size: size.events
     isPrivate: size.privateNetwork
     appSubnetId: network.outputs.appSubnetId
+    jobsSubnetId: network.outputs.jobsSubnetId
     runtimePrincipalId: identities.outputs.runtimePrincipalId
     logDestination: logDestination
   }
@@ -234,9 +236,9 @@ module database 'modules/database.bicep' = {
     administratorName: databaseAdministratorName
     administratorType: databaseAdministratorType
     size: size.database
-    auditRetentionDays: size.auditRetentionDays
     isPrivate: size.privateNetwork
     appSubnetId: network.outputs.appSubnetId
+    jobsSubnetId: network.outputs.jobsSubnetId
     deployerIpAddress: deployerIpAddress
     logDestination: logDestination
   }
@@ -399,4 +401,5 @@ output OMS_RUNTIME_CLIENT_ID string = identities.outputs.runtimeClientId
 output OMS_RUNTIME_PRINCIPAL_ID string = identities.outputs.runtimePrincipalId
 output OMS_MIGRATION_IDENTITY string = identities.outputs.migrationName
 output OMS_MIGRATION_CLIENT_ID string = identities.outputs.migrationClientId
+output OMS_LOGS_NAMESPACE string = streamLogs ? logStream!.outputs.namespaceName : ''
 output OMS_REGISTRY string = scaleOut ? jobs!.outputs.registryServer : ''

@@ -1,1 +1,1 @@
-"""Everything the three functions share: domain, jobs, store, clients and web."""
+"""Everything the functions share: domain, jobs, store, clients and web."""

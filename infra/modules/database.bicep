@@ -8,15 +8,15 @@ param administratorObjectId string
 param administratorName string
 param administratorType string
 param size object
-param auditRetentionDays int
 param isPrivate bool
 param appSubnetId string
+param jobsSubnetId string
 @description('One address that may come in from outside. Empty: none.')
 param deployerIpAddress string
 param logDestination object
 
 resource server 'Microsoft.Sql/servers@2023-08-01' = {
-  // checkov:skip=CKV_AZURE_113: disabled where the network is private; else the subnet of the app alone may come in
+  // checkov:skip=CKV_AZURE_113: disabled where the network is private; else the subnets of app and jobs alone may come in
   name: serverName
   location: location
   tags: tags
@@ -76,12 +76,20 @@ resource backups 'Microsoft.Sql/servers/databases/backupShortTermRetentionPolici
   }
 }
 
-// The app comes through its subnet. There is no rule for 0.0.0.0: that would be all of Azure.
+// App and jobs come through their subnets. There is no rule for 0.0.0.0: that would be all of Azure.
 resource fromTheApp 'Microsoft.Sql/servers/virtualNetworkRules@2023-08-01' = if (!isPrivate) {
   parent: server
   name: 'app'
   properties: {
     virtualNetworkSubnetId: appSubnetId
+  }
+}
+
+resource fromTheJobs 'Microsoft.Sql/servers/virtualNetworkRules@2023-08-01' = if (!isPrivate) {
+  parent: server
+  name: 'jobs'
+  properties: {
+    virtualNetworkSubnetId: jobsSubnetId
   }
 }
 
@@ -99,8 +107,8 @@ resource auditing 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = {
   name: 'default'
   properties: {
     state: 'Enabled'
+    // Into the workspace, which keeps it as long as everything else (logRetentionDays).
     isAzureMonitorTargetEnabled: true
-    retentionDays: auditRetentionDays
     // Logins and changes of rights and tables. Not every statement: rows are personal data.
     auditActionsAndGroups: [
       'SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP'

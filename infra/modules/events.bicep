@@ -8,6 +8,7 @@ param consumers array
 param size object
 param isPrivate bool
 param appSubnetId string
+param jobsSubnetId string
 param runtimePrincipalId string
 param logDestination object
 
@@ -43,6 +44,11 @@ resource rules 'Microsoft.EventHub/namespaces/networkRuleSets@2024-01-01' = if (
       {
         subnet: {
           id: appSubnetId
+        }
+      }
+      {
+        subnet: {
+          id: jobsSubnetId
         }
       }
     ]

@@ -62,5 +62,6 @@ resource readsLogs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!e
   }
 }
 
+output namespaceName string = namespace.name
 output ruleId string = rule.id
 output hubName string = hub.name

@@ -1,6 +1,6 @@
 // The network is always there: it costs nothing, and outbound integration is what spares the
 // database a rule that lets all of Azure in. Whether the services behind it have private endpoints
-// (isPrivate) or take this subnet alone (service endpoints) is the stage's choice.
+// (isPrivate) or take these subnets alone (service endpoints) is the stage's choice.
 param location string
 param tags object
 param token string

@@ -8,6 +8,7 @@ param isPrivate bool
 @description('Made by the caller: the scanner fails on a condition at this place.')
 param publicNetworkAccess string
 param appSubnetId string
+param jobsSubnetId string
 @description('One address from which a person may put the secret there. Empty: none.')
 param deployerIpAddress string
 param runtimePrincipalId string
@@ -17,7 +18,7 @@ var roles = loadJsonContent('../roles.json')
 var thunderheadSecret = 'thunderhead-client-secret'
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
-  // checkov:skip=CKV_AZURE_189: disabled where the network is private; else the subnet of the app alone may come in
+  // checkov:skip=CKV_AZURE_189: disabled where the network is private; else the subnets of app and jobs alone may come in
   name: name
   location: location
   tags: tags
@@ -38,6 +39,9 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
       virtualNetworkRules: isPrivate ? [] : [
         {
           id: appSubnetId
+        }
+        {
+          id: jobsSubnetId
         }
       ]
       ipRules: isPrivate || empty(deployerIpAddress) ? [] : [

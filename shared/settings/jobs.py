@@ -64,7 +64,9 @@ class JobSettings(Environment):
         description='JSON object of source systems with another time: `{"ARCADE": 30}`.',
     )
     statistics_seconds: Seconds = Field(
-        300, description="How often the monitoring job brings the console's statistics up to date."
+        300,
+        description="How often the monitoring job brings the console's statistics up to date, and "
+        "counts what is open for metrics and alerts.",
     )
     alert_waiting_seconds: Seconds = Field(
         1800,

@@ -11,10 +11,11 @@ import pytest
 from tests.functions.application_insights import Ingestion, ingesting
 from tests.functions.peers import Peers
 from tests.functions.processes import worker_processes
-from tests.functions.worker import Load, LoadFailed
+from tests.functions.worker import Load, LoadFailed, declared_functions
 from tests.integration.otlp import receiving
 
 MESSAGE = "job run finished"
+each_function = pytest.mark.parametrize("name", [one.name for one in declared_functions()])
 
 
 def logged_by_a_tick(settings: Mapping[str, str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -67,19 +68,24 @@ def test_a_worker_that_does_not_export_by_itself_can_use_otlp(peers: Peers) -> N
     assert line["oms"]["runId"] in sent
 
 
-def test_two_exporters_are_refused(load: Load, peers: Peers) -> None:
+@each_function
+def test_two_exporters_are_refused(load: Load, peers: Peers, name: str) -> None:
     own = Ingestion("http://127.0.0.1:9").environment()
     with pytest.raises(LoadFailed, match="OMS_TELEMETRY: otlp needs"):
-        load("MonitoringTimer", {**peers.settings, **own, "OMS_TELEMETRY": "otlp"})
+        load(name, {**peers.settings, **own, "OMS_TELEMETRY": "otlp"})
 
 
-def test_azure_monitor_is_the_workers_own_business(load: Load, peers: Peers) -> None:
+@each_function
+def test_azure_monitor_is_the_workers_own_business(load: Load, peers: Peers, name: str) -> None:
     with pytest.raises(LoadFailed, match="PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: must be"):
-        load("MonitoringTimer", {**peers.settings, "OMS_TELEMETRY": "azure-monitor"})
+        load(name, {**peers.settings, "OMS_TELEMETRY": "azure-monitor"})
 
 
-def test_instrumentations_that_show_queries_are_refused(load: Load, peers: Peers) -> None:
+@each_function
+def test_instrumentations_that_show_queries_are_refused(
+    load: Load, peers: Peers, name: str
+) -> None:
     own = Ingestion("http://127.0.0.1:9").environment()
     del own["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"]
     with pytest.raises(LoadFailed, match="OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: must hold"):
-        load("MonitoringTimer", {**peers.settings, **own})
+        load(name, {**peers.settings, **own})

@@ -97,6 +97,23 @@ def test_nothing_is_open_to_everybody() -> None:
         assert "TrustServerCertificate" not in code, path
 
 
+def test_the_jobs_get_in_where_the_app_does() -> None:
+    """But not to the host's storage, which the jobs do not know."""
+    for path in files():
+        if path.stem not in ("main", "storage"):
+            text = path.read_text()
+            assert text.count(": appSubnetId") == text.count(": jobsSubnetId"), path
+
+
+def test_logstash_reads_where_the_diagnostic_logs_are_written() -> None:
+    pipeline = (ROOT / "observability" / "logstash.conf").read_text()
+    names = dict(re.findall(r"\$\{(OMS_LOGS_\w+):([\w-]+)\}", pipeline))
+    assert names == {
+        "OMS_LOGS_EVENT_HUB": resource("logStream", "hub").body["name"],
+        "OMS_LOGS_CONSUMER_GROUP": resource("logStream", "readers").body["name"],
+    }
+
+
 def test_every_resource_speaks_tls_1_2_or_newer() -> None:
     assert resource("storage", "account").properties["minimumTlsVersion"] == "TLS1_2"
     assert resource("events", "namespace").properties["minimumTlsVersion"] == "1.2"

@@ -59,6 +59,13 @@ def test_no_pipeline_needs_a_secret(path: Path) -> None:
         assert "${{ inputs" not in script
 
 
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_variable_of_an_environment_chooses_a_runner(path: Path) -> None:
+    """They can be read only on the runner: GitHub would take them for empty."""
+    for job in yaml.safe_load(path.read_text())["jobs"].values():
+        assert set(re.findall(r"vars\.(\w+)", job["runs-on"])) <= {"OMS_RUNNERS"}
+
+
 def test_the_database_is_migrated_before_the_code_that_needs_it() -> None:
     job = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())["jobs"][
         "deploy"

@@ -32,18 +32,17 @@ _MADE_AT_RUN_TIME = ("job run finished", "figures taken")
 def written_lines() -> Mapping[str, frozenset[str]]:
     """Return the fields that each constant message is logged with, from the source."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for path in (*ROOT.glob("shared/**/*.py"), *ROOT.glob("*Timer/*.py"), *ROOT.glob("*Api/*.py")):
+    functions = (folder.with_name("__init__.py") for folder in ROOT.glob("*/function.json"))
+    for path in (*ROOT.glob("shared/**/*.py"), *functions):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        functions = {
-            node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-        }
+        helpers = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         for call in _log_calls(tree):
             message = call.args[0]
             assert isinstance(message, ast.Constant), f"{path}:{call.lineno}: not a constant"
             assert len(call.args) == 1, f"{path}:{call.lineno}: values belong into `extra`"
             if message.value in _MADE_AT_RUN_TIME:
                 continue
-            found[message.value].update(_fields_of(call, functions))
+            found[message.value].update(_fields_of(call, helpers))
     return {message: frozenset(fields) for message, fields in found.items()}
 
 
@@ -57,7 +56,7 @@ def _log_calls(tree: ast.AST) -> Iterator[ast.Call]:
                     yield node
 
 
-def _fields_of(call: ast.Call, functions: Mapping[str, ast.FunctionDef]) -> Iterator[str]:
+def _fields_of(call: ast.Call, helpers: Mapping[str, ast.FunctionDef]) -> Iterator[str]:
     for keyword in call.keywords:
         if keyword.arg != "extra":
             continue
@@ -65,7 +64,7 @@ def _fields_of(call: ast.Call, functions: Mapping[str, ast.FunctionDef]) -> Iter
         if isinstance(value, ast.Call):
             name = value.func.attr if isinstance(value.func, ast.Attribute) else value.func.id  # type: ignore[attr-defined]
             (value,) = [
-                node.value for node in ast.walk(functions[name]) if isinstance(node, ast.Return)
+                node.value for node in ast.walk(helpers[name]) if isinstance(node, ast.Return)
             ]
         assert isinstance(value, ast.Dict), f"line {call.lineno}: fields that cannot be read"
         for key in value.keys:

@@ -133,6 +133,16 @@ def test_rules_and_panels_use_fields_that_the_code_emits() -> None:
     assert set(kibana.TROUBLE) <= known
 
 
+def test_the_limits_are_those_of_the_rules_for_azure_monitor() -> None:
+    bicep = (ROOT / "infra" / "modules" / "alerts.bicep").read_text(encoding="utf-8")
+    query = re.compile(r"runbook: '([\w-]+)'\n(?:.+\n){4} +query: '.*\$\{newest\} (\d+)'")
+    azure = dict(query.findall(bicep))
+    elastic = {rule.page: rule.query for rule in RULES}
+    assert len(azure) == 7
+    for page, limit in azure.items():
+        assert elastic[page].endswith(f"> {limit}"), page
+
+
 def test_every_rule_leads_to_its_page() -> None:
     assert {rule.page for rule in RULES} == RUNBOOKS
     for one in kibana.objects():
