@@ -53,8 +53,11 @@ class AmqpPublisher:
         results: dict[UUID, PublishFailure | None] = {}
         with self._lock:
             give_up_at = time.monotonic() + self._settings.events_timeout_seconds
-            for name, some in groupby(sorted(events, key=_topic), key=_topic):
-                results |= self._deliver(name, list(some), give_up_at)
+            by_hub = [list(some) for _, some in groupby(sorted(events, key=_topic), key=_topic)]
+            for number, some in enumerate(by_hub):
+                # A share each: a hub that never answers must not use up the others' time.
+                left = max(0.0, give_up_at - time.monotonic())
+                results |= self._deliver(some[0].topic, some, left / (len(by_hub) - number))
         return results
 
     def close(self) -> None:
@@ -64,19 +67,20 @@ class AmqpPublisher:
                 self._let_go(name)
 
     def _deliver(
-        self, name: str, events: Sequence[OutboxEvent], give_up_at: float
+        self, name: str, events: Sequence[OutboxEvent], seconds: float
     ) -> dict[UUID, PublishFailure | None]:
         """Send the events of a hub, one after the other; returns a result for each."""
         results: dict[UUID, PublishFailure | None] = {}
         failure = PublishFailure("not sent in time", is_final=False)
         hub = self._hubs.get(name) or self._open(name)
+        give_up_at = time.monotonic() + seconds
         try:
-            with hub.tls.limit(max(0.0, give_up_at - time.monotonic())):
+            with hub.tls.limit(seconds):
                 for event in events:
-                    seconds = give_up_at - time.monotonic()
-                    if seconds <= 0:
+                    left = give_up_at - time.monotonic()
+                    if left <= 0:
                         break
-                    results[event.event_id] = _send(hub.client, event, seconds)
+                    results[event.event_id] = _send(hub.client, event, left)
         except EventHubError as error:
             # The hub cannot be reached, or does not let us in: the others would only wait too.
             # A new connection is made next time; what was sent on this one is in doubt.

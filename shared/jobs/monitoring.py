@@ -65,9 +65,11 @@ class MonitoringJob:
             if settled:
                 self.publishing.publish_due(run, pauses)
             self.retention.purge_due(run)
+            summary = self.runs.finish(run)
+            # After the heartbeat: a job that cannot count is not dead.
             if self.statistics.update_if_due(run):
                 self.census.take(run.run_id)
-            return self.runs.finish(run)
+            return summary
 
 
 class _MonitoringRun:

@@ -54,6 +54,8 @@ class AmqpServer(MessagingHandler):
     rejection: Callable[[Received], Condition | None] = lambda _: None
     is_mute: bool = False
     """Takes messages and tokens, and says nothing to either."""
+    mute_hubs: Collection[str] = ()
+    """Those that take messages and say nothing."""
     hangs_up_on: Collection[int] = ()
     """Which messages, counted over all connections, are answered by the end of the connection."""
     taken: int = 0
@@ -149,7 +151,7 @@ class AmqpServer(MessagingHandler):
             event.transport.close_tail()
             event.transport.close_head()
             return
-        if self.is_mute:
+        if self.is_mute or received.hub in self.mute_hubs:
             return
         if rejection:
             delivery.local.condition = rejection

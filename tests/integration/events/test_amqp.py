@@ -390,6 +390,18 @@ def test_a_server_that_never_answers_a_message(hub: Setup, server: AmqpServer) -
     assert acknowledged(publisher, event())
 
 
+def test_a_hub_that_never_answers_leaves_the_others_their_time(
+    hub: Setup, server: AmqpServer
+) -> None:
+    assert HUB < OTHER_HUB, "the silent one must have its turn first"
+    publisher = hub.sas(events_timeout_seconds=4)
+    lost, fine = event(), event(topic=OTHER_HUB)
+    server.mute_hubs = {HUB}
+    results = publisher.publish([lost, fine])
+    assert results[lost.event_id] is not None
+    assert results[fine.event_id] is None
+
+
 def test_a_server_that_never_answers_a_token(hub: Setup, server: AmqpServer) -> None:
     server.is_mute = True
     publisher = hub.sas(events_timeout_seconds=1)

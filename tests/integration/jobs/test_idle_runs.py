@@ -6,13 +6,15 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from shared.composition import System
+from shared.errors import DatabaseUnavailable
+from shared.jobs.runs import MONITORING
 from tests.integration.jobs.world import World
 
 NOT_COUNTED = ("BEGIN", "SAVE", "IF @@TRANCOUNT")
@@ -93,3 +95,17 @@ def test_what_is_open_is_told_every_few_minutes(
     world.clock.advance(system.settings.statistics_seconds)
     other.monitoring.run()
     assert caplog.messages.count("figures taken") == 2
+
+
+class Uncountable:
+    def update_if_due(self, _run: object) -> bool:
+        raise DatabaseUnavailable("it has gone away")
+
+
+def test_a_job_that_cannot_count_is_not_dead(world: World) -> None:
+    system = world.system()
+    monitoring = replace(system.monitoring, statistics=Uncountable())  # type: ignore[arg-type]
+    with pytest.raises(DatabaseUnavailable):
+        monitoring.run()
+    [run] = system.store.read(lambda tx: tx.job_runs.last())
+    assert (run.job, run.finished_at) == (MONITORING, world.clock())
