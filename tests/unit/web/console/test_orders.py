@@ -180,6 +180,14 @@ def test_a_payload_is_saved_and_never_shown_as_a_page(order: Order) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("kind", ["", "x.html", 'x"; filename="a.exe', "x\r\nSet-Cookie: a=b", "€"])
+def test_no_word_of_a_form_gets_into_a_header(order: Order, kind: str) -> None:
+    answer = order(f"/console/requests/{FAILED}/payload", kind=kind, form="file")
+    assert answer.headers["content-disposition"] == (
+        f'attachment; filename="{FAILED}-transaction.xml"'
+    )
+
+
 def test_a_payload_that_was_removed_is_said_so(order: Order, cases: FakeUseCases) -> None:
     cases.refusal = ActionRefused("CONTENT_REMOVED", "Its content was removed.")
     answer = order(f"/console/requests/{FAILED}/payload", kind="content", form="page")
