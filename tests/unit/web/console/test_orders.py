@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.domain.models import Pause
 from shared.errors import ActionRefused, ReferenceDataUnavailable
 from shared.jobs.queries import Caller
 from shared.web.console.flashes import MESSAGES
 from shared.web.console.forms import MAX_FORM_BYTES
+from tests.unit.web.console.conftest import browser
 from tests.unit.web.console.fakes import FAILED, HELD_BATCH, RECEIVED, SUBMITTED_BATCH, FakeUseCases
 
 Order = Callable[..., Any]
@@ -147,6 +150,19 @@ def test_submissions_are_paused_and_resumed(
         answer = order(f"/console/pauses/{what}", config=config)
         assert answer.headers["location"] == "/console/pauses"
     assert cases.orders == [("pause", ME, "INC-42", sent), ("resume", ME, "INC-42", sent)]
+
+
+class Refused(FakeUseCases):
+    def pauses(self) -> list[Pause]:
+        return [replace(super().pauses()[0], name="submissions")]
+
+
+def test_what_the_runs_have_paused_by_themselves_is_not_said_to_be_by_hand() -> None:
+    page = browser(Refused()).get("/console/pauses").text
+    by_hand, by_the_runs = page.split('id="systems"')
+    assert "Nothing is paused by hand" in by_hand
+    assert "Submissions to Thunderhead" in by_the_runs
+    assert 'href="/console/pauses/resume">Try now' in by_the_runs
 
 
 def test_a_configuration_that_cannot_be_one_is_refused(order: Order, cases: FakeUseCases) -> None:
