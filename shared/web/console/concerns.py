@@ -221,7 +221,7 @@ def _events(overview: Overview) -> Iterator[Concern]:
         yield Concern(
             Tone.BAD,
             f"{_many(outbox.set_aside, 'event')} refused by the broker",
-            None,
+            outbox.oldest_set_aside_since,
             "Their consumers do not know the outcome, and the requests cannot be reprocessed.",
             "Mend the cause (often a topic that does not exist, or is too small), then publish "
             "again from the request.",

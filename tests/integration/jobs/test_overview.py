@@ -180,6 +180,7 @@ def test_the_outbox_says_how_much_it_holds_and_since_when(world: World) -> None:
     system.store.write(set_aside)
     depth = now(system).outbox
     assert (depth.pending, depth.set_aside) == (Count(1), Count(1))
+    assert depth.oldest_set_aside_since == START
     system.monitoring.run()
     assert now(system).outbox.pending == Count(0)
 

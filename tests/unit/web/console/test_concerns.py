@@ -85,7 +85,9 @@ def test_what_is_held_waits_for_a_decision(minutes: int, tone: Tone) -> None:
 
 
 def test_events_that_were_refused_are_urgent() -> None:
-    concern = one_of(replace(quiet(), outbox=OutboxDepth(Count(0), None, Count(10_000, True))))
+    depth = OutboxDepth(Count(0), None, Count(10_000, True), ago(minutes=5))
+    concern = one_of(replace(quiet(), outbox=depth))
+    assert concern.since == ago(minutes=5)
     assert concern.title == "more than 10\N{NARROW NO-BREAK SPACE}000 events refused by the broker"
     assert concern.links[0].path == "/console/events"
 
