@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from shared.domain.models import Pause
 from shared.errors import ActionRefused, ReferenceDataUnavailable
+from shared.jobs.bulk import BulkResult
 from shared.jobs.queries import Caller
 from shared.web.console.flashes import MESSAGES
 from shared.web.console.forms import MAX_FORM_BYTES
@@ -256,6 +257,23 @@ def test_a_selection_goes_step_by_step(order: Order, cases: FakeUseCases) -> Non
     assert (name, caller, reason) == ("bulk reprocess", ME, "INC-42")
     assert selected == {UUID(int=n): n for n in range(1000, 1020)}
     assert list(rest) == [UUID(int=n) for n in range(1040, 1045)]
+
+
+class Slow(FakeUseCases):
+    """A step of it has its results for three requests only."""
+
+    def _results(self, ids: Sequence[UUID]) -> list[BulkResult]:
+        return super()._results(ids[:3])
+
+
+def test_a_selection_goes_on_where_a_long_step_has_ended() -> None:
+    client = browser(Slow())
+    client.get("/console/pauses")
+    chosen = [f"{UUID(int=n)}:{n}" for n in range(1000, 1010)]
+    fields = {"csrf": client.cookies["oms-console"], "reason": "INC-42", "total": "10"}
+    page = client.post("/console/bulk/reprocess", data={**fields, "selected": chosen}).text
+    assert "3 of 10: 2 done, 1 refused" in page
+    assert re.findall(r'name="selected" value="([^"]*)"', page) == chosen[3:]
 
 
 def test_all_that_match_are_counted_first(client: TestClient, cases: FakeUseCases) -> None:
