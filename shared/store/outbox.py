@@ -172,8 +172,10 @@ class OutboxTable:
         )
 
     def _oldest(self, state: EventState) -> datetime | None:
-        oldest = select(func.min(o.created_at)).where(*_unpublished(state))
-        return self._connection.scalar(oldest)
+        oldest: datetime | None = self._connection.scalar(
+            select(func.min(o.created_at)).where(*_unpublished(state))
+        )
+        return oldest
 
     def _count(self, state: EventState, limit: int) -> Count:
         some = select(o.created_at).where(*_unpublished(state))
