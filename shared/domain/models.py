@@ -194,6 +194,11 @@ class Pause:
     reason: str
     actor: str
 
+    @property
+    def is_by_hand(self) -> bool:
+        """A person has ordered it, and has to end it; the runs' own end by themselves."""
+        return self.until is None
+
 
 @dataclass(frozen=True, slots=True)
 class JobRun:

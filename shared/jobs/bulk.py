@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from shared.domain.models import DocumentRequest
 from shared.domain.statuses import RequestStatus
+from shared.domain.timing import Clock, after
 from shared.errors import ActionRefused, ReferenceDataUnavailable, RequestNotFound
 from shared.jobs.audit import code_of
 from shared.jobs.console_models import Position
@@ -17,6 +18,10 @@ from shared.jobs.request_storage import RequestFilter
 
 MOST_PER_CALL = 1000
 """Requests of one call; each may take a few calls of Thunderhead, so that 100 are plenty."""
+
+PATIENCE_SECONDS = 60.0
+"""No further request is begun after this. One takes three calls of Thunderhead, each with its
+time limit, and the platform ends an HTTP call after 230 s."""
 
 Act = Callable[[UUID, int | None], DocumentRequest]
 
@@ -51,12 +56,14 @@ class BulkOperations:
     """Carries out an order for many requests, one after the other.
 
     Every request has its own transaction and its own line in the audit. DatabaseUnavailable
-    ends a call: what was done stays done, and the same call may be made again.
+    ends a call: what was done stays done, and the same call may be made again. A call that takes
+    long (PATIENCE_SECONDS) ends early: its results, one at least, are those of the first ones.
     """
 
-    def __init__(self, operations: Operations, queries: Queries) -> None:
+    def __init__(self, operations: Operations, queries: Queries, clock: Clock) -> None:
         self._operations = operations
         self._queries = queries
+        self._clock = clock
 
     def reprocess(
         self, selected: Mapping[UUID, int | None], caller: Caller, reason: str
@@ -65,7 +72,7 @@ class BulkOperations:
 
         Raises ValueError for more than MOST_PER_CALL.
         """
-        return _each(_within_limit(selected).items(), self._reprocess(caller, reason))
+        return self._each([*_within_limit(selected).items()], self._reprocess(caller, reason))
 
     def cancel(
         self, selected: Mapping[UUID, int | None], caller: Caller, reason: str
@@ -74,7 +81,7 @@ class BulkOperations:
 
         Raises ValueError for more than MOST_PER_CALL.
         """
-        return _each(_within_limit(selected).items(), self._cancel(caller, reason))
+        return self._each([*_within_limit(selected).items()], self._cancel(caller, reason))
 
     def reprocess_matching(
         self,
@@ -129,17 +136,26 @@ class BulkOperations:
             return BulkStep((), None)
         page = self._queries.page(replace(where, statuses=(status,)), limit, before, caller)
         seen = [(request.request_id, request.version) for request in page.requests]
-        return BulkStep(_each(seen, act), page.next_position)
+        results = self._each(seen, act)
+        if len(results) == len(seen):
+            return BulkStep(results, page.next_position)
+        last = page.requests[len(results) - 1]
+        return BulkStep(results, (last.received_at, last.request_id))
+
+    def _each(self, some: Sequence[tuple[UUID, int | None]], act: Act) -> list[BulkResult]:
+        until = after(self._clock(), PATIENCE_SECONDS)
+        results: list[BulkResult] = []
+        for request_id, version in some:
+            if results and self._clock() > until:
+                break
+            results.append(_one(request_id, version, act))
+        return results
 
 
 def _within_limit(selected: Mapping[UUID, int | None]) -> Mapping[UUID, int | None]:
     if len(selected) > MOST_PER_CALL:
         raise ValueError(f"one call has at most {MOST_PER_CALL} requests")
     return selected
-
-
-def _each(selected: Iterable[tuple[UUID, int | None]], act: Act) -> list[BulkResult]:
-    return [_one(request_id, version, act) for request_id, version in selected]
 
 
 def _one(request_id: UUID, version: int | None, act: Act) -> BulkResult:

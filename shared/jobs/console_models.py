@@ -90,6 +90,8 @@ class OutboxDepth:
     """When the oldest of them was committed."""
     set_aside: Count
     """Refused by the broker: each waits for a person."""
+    oldest_set_aside_since: datetime | None = None
+    """When the oldest of those was committed."""
 
 
 class EventState(StrEnum):

@@ -95,6 +95,8 @@ class Overview:
     dependencies: Sequence[Dependency]
     paused_submissions: Sequence[Pause]
     """By hand: name `submissions` for all, `submissions:<batch configuration>` for one."""
+    refused_submissions: Dependency
+    """Whether Thunderhead lets us submit: paused by the runs themselves while it does not."""
     jobs: Sequence[JobState]
     waiting: Sequence[WaitingState]
     failed: Count
@@ -162,8 +164,13 @@ class Overviews:
                 at=now,
                 dependencies=[_dependency(name, pauses.get(name), now) for name in DEPENDENCIES],
                 paused_submissions=[
-                    pause for name, pause in sorted(pauses.items()) if name not in DEPENDENCIES
+                    pause
+                    for name, pause in sorted(pauses.items())
+                    if pause.is_by_hand and name not in DEPENDENCIES
                 ],
+                refused_submissions=_dependency(
+                    pausing.SUBMISSIONS, _by_itself(pauses.get(pausing.SUBMISSIONS)), now
+                ),
                 jobs=[self._job(job, runs.get(job), now) for job in (PROCESSING, MONITORING)],
                 waiting=[self._waiting(tx, status, systems, now) for status in OPEN],
                 failed=_count(tx, RequestStatus.FAILED, systems),
@@ -242,6 +249,10 @@ def _dependency(name: str, pause: Pause | None, now: datetime) -> Dependency:
     # A pause is forgotten when the dependency answers again, not when its time is over.
     state = DependencyState.RETRYING if has_ended else DependencyState.PAUSED
     return Dependency(name, state, pause)
+
+
+def _by_itself(pause: Pause | None) -> Pause | None:
+    return None if pause is None or pause.is_by_hand else pause
 
 
 def _next_hour(moment: datetime) -> datetime:

@@ -27,17 +27,24 @@ class Submissions:
     def pause(self, caller: Caller, reason: str, batch_config_id: str | None = None) -> None:
         """Submit nothing (of a batch configuration) until somebody resumes.
 
-        What is due waits as RECEIVED. Raises DatabaseUnavailable.
+        What is due waits as RECEIVED. Raises ActionRefused (ALREADY_PAUSED: whoever resumes
+        would else end the pause of two people) and DatabaseUnavailable.
         """
         name = pausing.submissions_of(batch_config_id)
         order = self._order(ActionName.PAUSE, name, caller, reason)
         pause = Pause(name, order.at, None, 0, reason, caller.name)
 
         def work(tx: Transaction) -> None:
+            before = tx.pauses.all().get(name)
+            if before and before.is_by_hand:
+                raise ActionRefused(
+                    "ALREADY_PAUSED", f"These submissions are paused already, by {before.actor}."
+                )
             tx.pauses.extend(pause)
             tx.operator_actions.add(order.done())
 
-        self._store.write(work)
+        with refusals_recorded(self._store, order):
+            self._store.write(work)
         _logger.warning("submissions paused", extra=_logged(name, caller, reason))
 
     def resume(self, caller: Caller, reason: str, batch_config_id: str | None = None) -> None:

@@ -164,12 +164,18 @@ class OutboxTable:
 
     def depth(self, limit: int) -> OutboxDepth:
         """Count the events that were not published yet, each kind up to a limit."""
-        oldest = select(func.min(o.created_at)).where(*_unpublished(EventState.PENDING))
         return OutboxDepth(
             pending=self._count(EventState.PENDING, limit),
-            oldest_pending_since=self._connection.scalar(oldest),
+            oldest_pending_since=self._oldest(EventState.PENDING),
             set_aside=self._count(EventState.SET_ASIDE, limit),
+            oldest_set_aside_since=self._oldest(EventState.SET_ASIDE),
         )
+
+    def _oldest(self, state: EventState) -> datetime | None:
+        oldest: datetime | None = self._connection.scalar(
+            select(func.min(o.created_at)).where(*_unpublished(state))
+        )
+        return oldest
 
     def _count(self, state: EventState, limit: int) -> Count:
         some = select(o.created_at).where(*_unpublished(state))

@@ -169,8 +169,31 @@ def test_a_console_that_does_not_answer_is_not_taken_for_the_truth(
     expect(page.get_by_text("The console does not answer.")).to_be_hidden()
 
 
+def stop_the_clock(page: Page) -> None:
+    """Let time pass in the page only where the test says so, however slow the machine is."""
+    page.clock.install(time=0)
+    page.clock.pause_at(0)
+
+
+def test_a_click_does_not_keep_the_overview_from_refreshing_itself(
+    page: Page, samples: Serve
+) -> None:
+    stop_the_clock(page)
+    page.goto(f"{samples()}/console/")
+    page.get_by_text("Numbers", exact=True).click()
+    with page.expect_response("**/console/"):
+        page.clock.run_for(31_000)
+    expect(page.locator("details#numbers table")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.get_by_role("link", name="7 days").focus()
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url))
+    page.clock.run_for(60_000)
+    assert not calls, "the keyboard is in it"
+
+
 def test_the_overview_refreshes_itself_while_somebody_looks(page: Page, samples: Serve) -> None:
-    page.clock.install()
+    stop_the_clock(page)
     page.goto(f"{samples()}/console/?period=7d")
     page.evaluate(
         """() => {

@@ -33,7 +33,7 @@ from shared.web.cursors import read_cursor, write_cursor
 from shared.web.problems import Problem, Refusal
 
 STEP_SIZE = 20
-"""Requests of a step: each may ask Thunderhead twice, and the platform ends a call after 230 s."""
+"""Requests of a step: somebody waits for its results. Where they take long, it ends early."""
 
 _UNREADABLE = Problem(400, "MALFORMED_FORM", "The form cannot be read; order it again.")
 
@@ -177,8 +177,9 @@ def _take_step(visit: Visit, one: BulkAction) -> Response:
 def _selected(
     visit: Visit, one: BulkAction, order: Order, reason: str
 ) -> tuple[Sequence[BulkResult], Order | None]:
-    now, later = order.selected[:STEP_SIZE], order.selected[STEP_SIZE:]
-    results = one.selected(visit.console)(_versions(now), visit.caller, reason)
+    now = _versions(order.selected[:STEP_SIZE])
+    results = one.selected(visit.console)(now, visit.caller, reason)
+    later = order.selected[len(results) :]
     return results, replace(order, selected=later) if later else None
 
 

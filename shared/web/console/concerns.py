@@ -19,8 +19,9 @@ SYSTEMS = {
     pausing.THUNDERHEAD: "Thunderhead",
     pausing.REFERENCE_DATA: "Reference Data",
     pausing.EVENTS: "Event Hubs",
+    pausing.SUBMISSIONS: "Submissions to Thunderhead",
 }
-"""What people call the systems that we depend on."""
+"""What people call the systems that we depend on, and what the jobs pause by themselves."""
 
 _COMMANDS = {PROCESSING: "process", MONITORING: "monitor"}
 _WAITING_FOR = {
@@ -88,8 +89,12 @@ def verdict_on(concerns: Sequence[Concern]) -> Verdict:
         return Verdict(
             "warn", "warn", f"{plural(watched, 'thing')} to keep an eye on", "Nothing is overdue."
         )
+    paused = " Submissions are paused, see below." if concerns else ""
     return Verdict(
-        "ok", "ok", "All is well", "Both jobs run, nothing is late, nothing waits for a decision."
+        "ok",
+        "ok",
+        "All is well",
+        f"Both jobs run, nothing is late, nothing waits for a decision.{paused}",
     )
 
 
@@ -98,6 +103,7 @@ def concerns_of(overview: Overview) -> list[Concern]:
     found = [
         *_jobs(overview),
         *_dependencies(overview),
+        *_refused(overview),
         *_waiting(overview),
         *_events(overview),
         *_paused(overview),
@@ -147,13 +153,26 @@ def _dependency(dependency: Dependency, pause: Pause, touches: str) -> Concern:
     name = SYSTEMS[dependency.name]
     is_paused = dependency.state is DependencyState.PAUSED
     return Concern(
-        Tone.BAD if pause.until is None else Tone.WARN,
+        Tone.WARN,
         f"{name} is not called for now" if is_paused else f"{name} is being tried again",
         pause.since,
         touches,
         "Nothing is lost and no attempt is used up: the runs go on by themselves once it answers.",
         reason=pause.reason,
     )
+
+
+def _refused(overview: Overview) -> Iterator[Concern]:
+    if pause := overview.refused_submissions.pause:
+        yield Concern(
+            Tone.BAD,
+            "Thunderhead refuses our submissions",
+            pause.since,
+            "Nothing is submitted: what is due waits as RECEIVED. Polls and events go on.",
+            "Look at our credentials and rights in Thunderhead. The runs try again by themselves.",
+            reason=pause.reason,
+            links=(Link("Pauses", "/console/pauses"),),
+        )
 
 
 def _waiting(overview: Overview) -> Iterator[Concern]:
@@ -202,7 +221,7 @@ def _events(overview: Overview) -> Iterator[Concern]:
         yield Concern(
             Tone.BAD,
             f"{_many(outbox.set_aside, 'event')} refused by the broker",
-            None,
+            outbox.oldest_set_aside_since,
             "Their consumers do not know the outcome, and the requests cannot be reprocessed.",
             "Mend the cause (often a topic that does not exist, or is too small), then publish "
             "again from the request.",

@@ -28,10 +28,16 @@ MESSAGES: Mapping[str, str] = {
 }
 
 
-def keep(response: Response, message: str) -> Response:
+def keep(response: Response, message: str, *, only_https: bool) -> Response:
     """Let the browser keep a message for the page that it is sent to."""
     response.set_cookie(
-        _COOKIE, message, max_age=_SECONDS, path="/console", httponly=True, samesite="strict"
+        _COOKIE,
+        message,
+        max_age=_SECONDS,
+        path="/console",
+        secure=only_https,
+        httponly=True,
+        samesite="strict",
     )
     return response
 

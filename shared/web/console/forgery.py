@@ -31,7 +31,7 @@ class Tokens:
     """The tokens of this console's browsers."""
 
     def __init__(self, *, only_https: bool) -> None:
-        self._only_https = only_https
+        self.only_https = only_https
         # Browsers take a cookie with this prefix from this very host alone, over HTTPS.
         self.cookie = f"__Host-{_COOKIE}" if only_https else _COOKIE
 
@@ -45,7 +45,7 @@ class Tokens:
         if request.cookies.get(self.cookie) == token:
             return
         response.set_cookie(
-            self.cookie, token, path="/", secure=self._only_https, httponly=True, samesite="strict"
+            self.cookie, token, path="/", secure=self.only_https, httponly=True, samesite="strict"
         )
 
     def require(self, request: Request, sent: str) -> None:

@@ -17,6 +17,9 @@ from shared.web.console.visits import Visit
 _HOURS_IN_BARS = timedelta(hours=49)
 """Up to here a bar is an hour, then a day."""
 
+_LONGEST = timedelta(days=MOST_DAYS - 1)
+"""It begins and ends within hours that are shown whole: that makes it longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -75,11 +78,13 @@ def _period(reader: Reader, now: datetime) -> Period:
             return Period("30d", tomorrow - timedelta(days=30), tomorrow)
         case "custom":
             start, end = reader.moment("from"), reader.moment("to")
-            if start and end and timedelta(0) < end - start < timedelta(days=MOST_DAYS):
-                return Period("custom", start, end)
+            if start and end:
+                end = min(end, tomorrow)
+                if timedelta(0) < end - start <= _LONGEST:
+                    return Period("custom", start, end)
             if reader.given.get("from") or reader.given.get("to"):
                 reader.errors.setdefault(
-                    "from", f"must lie before the end, and at most {MOST_DAYS - 1} days"
+                    "from", f"must begin before its end, and last {_LONGEST.days} days at most"
                 )
             return Period("custom", today.start, today.end)
         case _:

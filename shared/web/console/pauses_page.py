@@ -7,7 +7,6 @@ from starlette.routing import Route
 
 from shared.domain.statuses import RequestStatus
 from shared.jobs.overview import MOST_COUNTED
-from shared.jobs.pausing import SUBMISSIONS
 from shared.jobs.request_storage import RequestFilter
 from shared.web.console.concerns import SYSTEMS
 from shared.web.console.orders import Refusal, Refused, read_reason, refusal_of
@@ -32,12 +31,12 @@ def routes() -> list[Route]:
 def show_pauses(visit: Visit) -> Response:
     """Show every pause in force."""
     pauses = visit.console.queries.readiness().pauses
-    by_hand = [pause for pause in pauses if pause.name.partition(":")[0] == SUBMISSIONS]
+    by_hand = [pause for pause in pauses if pause.is_by_hand]
     return visit.page(
         "pauses.html",
         section="Pauses",
         by_hand=[(pause, pause.name.partition(":")[2]) for pause in by_hand],
-        of_systems=[(pause, SYSTEMS[pause.name]) for pause in pauses if pause.name in SYSTEMS],
+        of_systems=[(pause, SYSTEMS[pause.name]) for pause in pauses if not pause.is_by_hand],
         now=visit.console.clock(),
     )
 

@@ -45,13 +45,15 @@ def show_payload(visit: Visit) -> Response:
     """Show, or hand out, the content or the transaction data; who read it is recorded."""
     request_id: UUID = visit.request.path_params["request_id"]
     reason, problem = read_reason(visit.form)
+    # One of two, whatever the form says: it becomes a part of the file's name.
+    kind = "content" if visit.form.text("kind") == "content" else "transaction"
     page = visit.console.request_pages.get(request_id, visit.caller)
     if problem:
         values = _values(visit, page) | {"payload_problem": problem}
         return visit.page("request.html", status=422, **values)
     pages = visit.console.request_pages
     try:
-        if visit.form.text("kind") == "content":
+        if kind == "content":
             data, data_type = pages.content(request_id, visit.caller, reason).encode(), "json"
         else:
             generated = pages.transaction_data(request_id, visit.caller, reason)
@@ -59,15 +61,14 @@ def show_payload(visit: Visit) -> Response:
     except ActionRefused as refusal:
         values = _values(visit, page) | {"payload_problem": str(refusal)}
         return visit.page("request.html", status=409, **values)
-    name = f"{request_id}-{visit.form.text('kind') or 'transaction'}.{data_type}"
     if visit.form.text("form") == "file":
         # Never as what it is: a browser might show it.
-        return download(data, name, "application/octet-stream")
+        return download(data, f"{request_id}-{kind}.{data_type}", "application/octet-stream")
     return visit.page(
         "payload.html",
         section="Requests",
         request=page.request,
-        kind=visit.form.text("kind"),
+        kind=kind,
         data_type=data_type,
         data=data,
         text=formatted(data, data_type),

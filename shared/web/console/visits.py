@@ -40,7 +40,8 @@ class Visit:
 
     def done(self, path: str, message: str) -> Response:
         """Go on to a page after an action, and say there what was done."""
-        return flashes.keep(RedirectResponse(path, 303), message)
+        only_https = self.console.tokens.only_https
+        return flashes.keep(RedirectResponse(path, 303), message, only_https=only_https)
 
 
 Show = Callable[[Visit], Response]

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.composition import System
+from shared.domain.models import DocumentRequest
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.jobs.bulk import BulkOperations, BulkResult
 from shared.jobs.console_models import ActionFilter, Position
@@ -103,10 +104,44 @@ def test_what_has_changed_since_it_matched_is_refused(world: World) -> None:
             page = super().page(*arguments)
             return replace(page, requests=[replace(r, version=1) for r in page.requests])
 
-    bulk = BulkOperations(system.operations, Late(system.store))
+    bulk = BulkOperations(system.operations, Late(system.store), world.clock)
     step = bulk.reprocess_matching(CANCELLED, 9, None, OPERATOR, WHY)
     assert codes([*step.results]) == {one: "CHANGED_MEANWHILE"}
     assert world.get(system, one).status is RequestStatus.FAILED
+
+
+@pytest.fixture
+def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> System:
+    """A system of which each order takes 25 s."""
+    system = world.system()
+    cancel = system.operations.cancel
+
+    def after_a_while(*arguments: Any, **more: Any) -> DocumentRequest:
+        world.clock.advance(25)
+        return cancel(*arguments, **more)
+
+    monkeypatch.setattr(system.operations, "cancel", after_a_while)
+    return system
+
+
+def test_a_call_that_takes_long_ends_early(world: World, slow: System) -> None:
+    ids = world.submit_invoices(slow, 5)
+    results = slow.bulk.cancel(dict.fromkeys(ids), OPERATOR, WHY)
+    assert [(result.request_id, result.is_done) for result in results] == [
+        (one, True) for one in ids[:3]
+    ]
+
+
+def test_a_step_that_takes_long_goes_on_where_it_ended(world: World, slow: System) -> None:
+    ids = world.submit_invoices(slow, 5)
+    where = RequestFilter(document_name="IVZRECPA")
+    first = slow.bulk.cancel_matching(where, 9, None, OPERATOR, WHY)
+    assert first.next_position
+    second = slow.bulk.cancel_matching(where, 9, first.next_position, OPERATOR, WHY)
+    assert (len(first.results), len(second.results)) == (3, 2)
+    assert second.next_position is None
+    done = [result.request_id for result in (*first.results, *second.results)]
+    assert sorted(done) == sorted(ids)
 
 
 def test_all_that_match_are_cancelled(world: World) -> None:

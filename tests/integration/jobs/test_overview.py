@@ -72,6 +72,20 @@ def test_dependencies_are_as_the_last_runs_saw_them(world: World) -> None:
     assert found["thunderhead"].state is DependencyState.RETRYING
 
 
+def test_a_refusal_by_thunderhead_is_no_pause_by_hand(world: World) -> None:
+    system = world.system()
+    refused = Pause("submissions", START, after(START, 60), 1, "HTTP 403", "processing")
+    system.store.write(lambda tx: tx.pauses.extend(refused))
+    assert now(system).paused_submissions == []
+    found = now(system).refused_submissions
+    assert (found.state, found.pause) == (DependencyState.PAUSED, refused)
+    world.clock.advance(60)
+    assert now(system).refused_submissions.state is DependencyState.RETRYING
+    system.submissions.pause(OPERATOR, WHY)
+    assert [one.name for one in now(system).paused_submissions] == ["submissions"]
+    assert now(system).refused_submissions.pause is None
+
+
 def test_what_is_received_waits_since_it_was_accepted(world: World) -> None:
     system = world.system(alert_waiting_seconds=1800)
     (oldest,) = world.submit(system, [invoice("A")])
@@ -166,6 +180,7 @@ def test_the_outbox_says_how_much_it_holds_and_since_when(world: World) -> None:
     system.store.write(set_aside)
     depth = now(system).outbox
     assert (depth.pending, depth.set_aside) == (Count(1), Count(1))
+    assert depth.oldest_set_aside_since == START
     system.monitoring.run()
     assert now(system).outbox.pending == Count(0)
 

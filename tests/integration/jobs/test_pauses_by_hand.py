@@ -102,6 +102,20 @@ def test_what_is_not_paused_is_not_resumed(world: World) -> None:
         assert refused.value.code == "NOT_PAUSED"
 
 
+def test_what_somebody_has_paused_is_not_paused_again(world: World) -> None:
+    system = world.system()
+    system.submissions.pause(OPERATOR, WHY)
+    system.submissions.pause(OPERATOR, WHY, "1709524441")
+    for batch_config_id in (None, "1709524441"):
+        with pytest.raises(ActionRefused) as refused:
+            system.submissions.pause(Caller("a colleague"), "another reason", batch_config_id)
+        assert refused.value.code == "ALREADY_PAUSED"
+        assert "by operator" in str(refused.value)
+    assert {(one.actor, one.reason) for one in system.queries.readiness().pauses} == {
+        ("operator", WHY)
+    }
+
+
 def test_a_run_under_way_notices_within_seconds(world: World) -> None:
     system = world.system(max_documents_per_batch=1, http_concurrency=1)
     world.submit_invoices(system, 20)

@@ -25,12 +25,12 @@
   }
 
   // A region that refreshes itself asks for nothing while nobody looks, or while the keyboard is
-  // in it: its links would vanish under the reader's finger.
+  // in it: its links would vanish under the reader's finger. A click is no keyboard.
   let refreshedAt = Date.now();
 
   function refresh() {
     const region = document.querySelector("[data-refresh]");
-    const isInUse = region?.contains(document.activeElement);
+    const isInUse = region?.querySelector(":focus-visible");
     if (!region || document.hidden || isInUse) return;
     if (Date.now() - refreshedAt < REFRESH_MILLISECONDS) return;
     refreshedAt = Date.now();
@@ -95,7 +95,14 @@
     }
   });
 
+  // What somebody has opened stays open.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened = [...document.querySelectorAll("details[id][open]")].map((one) => one.id);
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     localise(document);
     countSelected();
     announce();

@@ -424,6 +424,9 @@ SELECT count(*) AS count_1
 FROM (SELECT TOP 1001 outbox.created_at AS created_at
 FROM outbox
 WHERE outbox.state = :state_1 AND outbox.state != 'PUBLISHED') AS anon_1;
+SELECT min(outbox.created_at) AS min_1
+FROM outbox
+WHERE outbox.state = :state_1 AND outbox.state != 'PUBLISHED';
 
 -- console: events set aside
 SELECT TOP 200 outbox.request_id, document_requests.source_system,

@@ -215,6 +215,7 @@ class FakeUseCases:
                 Dependency("events", DependencyState.UP, None),
             ],
             paused_submissions=[everything, one],
+            refused_submissions=Dependency("submissions", DependencyState.UP, None),
             jobs=[JobState("processing", run, False), JobState("monitoring", None, True)],
             waiting=[
                 waiting(RequestStatus.RECEIVED, 132, 42),

@@ -40,6 +40,7 @@ def one_of(overview: Overview) -> Concern:
 def test_where_nothing_is_wrong_all_is_well() -> None:
     assert concerns_of(quiet()) == []
     assert verdict_on([]).title == "All is well"
+    assert "paused" not in verdict_on([]).text
 
 
 def test_a_job_that_is_silent_is_urgent() -> None:
@@ -84,7 +85,9 @@ def test_what_is_held_waits_for_a_decision(minutes: int, tone: Tone) -> None:
 
 
 def test_events_that_were_refused_are_urgent() -> None:
-    concern = one_of(replace(quiet(), outbox=OutboxDepth(Count(0), None, Count(10_000, True))))
+    depth = OutboxDepth(Count(0), None, Count(10_000, True), ago(minutes=5))
+    concern = one_of(replace(quiet(), outbox=depth))
+    assert concern.since == ago(minutes=5)
     assert concern.title == "more than 10\N{NARROW NO-BREAK SPACE}000 events refused by the broker"
     assert concern.links[0].path == "/console/events"
 
@@ -100,7 +103,19 @@ def test_a_pause_by_hand_is_only_a_note() -> None:
     concern = one_of(replace(quiet(), paused_submissions=[pause]))
     assert concern.tone is Tone.INFO
     assert "configuration 1709524441" in concern.title
-    assert verdict_on([concern]).title == "All is well"
+    verdict = verdict_on([concern])
+    assert verdict.title == "All is well"
+    assert "Submissions are paused" in verdict.text
+
+
+@pytest.mark.parametrize("state", [DependencyState.PAUSED, DependencyState.RETRYING])
+def test_submissions_that_thunderhead_refuses_are_urgent(state: DependencyState) -> None:
+    pause = replace(FakeUseCases().pauses()[0], name="submissions")
+    refused = Dependency("submissions", state, pause)
+    concern = one_of(replace(quiet(), refused_submissions=refused))
+    assert (concern.tone, concern.since, concern.reason) == (Tone.BAD, pause.since, pause.reason)
+    assert concern.title == "Thunderhead refuses our submissions"
+    assert verdict_on([concern]).title == "1 thing needs you"
 
 
 def test_the_worst_comes_first_and_is_counted() -> None:

@@ -117,6 +117,16 @@ def test_a_cursor_is_good_for_its_own_list_only(client: TestClient) -> None:
     assert read(sourceSystem="NOVA", cursor=cursor).errors
 
 
+def test_a_line_may_end_within_a_code_that_is_escaped_all_the_same() -> None:
+    class Coded(FakeUseCases):
+        def request(self, request_id: UUID) -> DocumentRequest:
+            failure = Failure(FailureCategory.GENERATION, "NOT_<b>_FOUND", "y")
+            return replace(super().request(request_id), failure=failure)
+
+    page = browser(Coded()).get("/console/requests").text
+    assert "NOT_<wbr>&lt;b&gt;_<wbr>FOUND</code>" in page
+
+
 # --- export ---------------------------------------------------------------------------------
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 
+from shared.domain.models import Pause
 from shared.errors import ActionRefused, ReferenceDataUnavailable
+from shared.jobs.bulk import BulkResult
 from shared.jobs.queries import Caller
 from shared.web.console.flashes import MESSAGES
 from shared.web.console.forms import MAX_FORM_BYTES
+from tests.unit.web.console.conftest import browser
 from tests.unit.web.console.fakes import FAILED, HELD_BATCH, RECEIVED, SUBMITTED_BATCH, FakeUseCases
 
 Order = Callable[..., Any]
@@ -149,6 +153,19 @@ def test_submissions_are_paused_and_resumed(
     assert cases.orders == [("pause", ME, "INC-42", sent), ("resume", ME, "INC-42", sent)]
 
 
+class Refused(FakeUseCases):
+    def pauses(self) -> list[Pause]:
+        return [replace(super().pauses()[0], name="submissions")]
+
+
+def test_what_the_runs_have_paused_by_themselves_is_not_said_to_be_by_hand() -> None:
+    page = browser(Refused()).get("/console/pauses").text
+    by_hand, by_the_runs = page.split('id="systems"')
+    assert "Nothing is paused by hand" in by_hand
+    assert "Submissions to Thunderhead" in by_the_runs
+    assert 'href="/console/pauses/resume">Try now' in by_the_runs
+
+
 def test_a_configuration_that_cannot_be_one_is_refused(order: Order, cases: FakeUseCases) -> None:
     for config in ("7" * 101, "a\0b"):
         assert order("/console/pauses/pause", config=config).status_code == 422
@@ -178,6 +195,14 @@ def test_a_payload_is_saved_and_never_shown_as_a_page(order: Order) -> None:
         )
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("kind", ["", "x.html", 'x"; filename="a.exe', "x\r\nSet-Cookie: a=b", "€"])
+def test_no_word_of_a_form_gets_into_a_header(order: Order, kind: str) -> None:
+    answer = order(f"/console/requests/{FAILED}/payload", kind=kind, form="file")
+    assert answer.headers["content-disposition"] == (
+        f'attachment; filename="{FAILED}-transaction.xml"'
+    )
 
 
 def test_a_payload_that_was_removed_is_said_so(order: Order, cases: FakeUseCases) -> None:
@@ -232,6 +257,23 @@ def test_a_selection_goes_step_by_step(order: Order, cases: FakeUseCases) -> Non
     assert (name, caller, reason) == ("bulk reprocess", ME, "INC-42")
     assert selected == {UUID(int=n): n for n in range(1000, 1020)}
     assert list(rest) == [UUID(int=n) for n in range(1040, 1045)]
+
+
+class Slow(FakeUseCases):
+    """A step of it has its results for three requests only."""
+
+    def _results(self, ids: Sequence[UUID]) -> list[BulkResult]:
+        return super()._results(ids[:3])
+
+
+def test_a_selection_goes_on_where_a_long_step_has_ended() -> None:
+    client = browser(Slow())
+    client.get("/console/pauses")
+    chosen = [f"{UUID(int=n)}:{n}" for n in range(1000, 1010)]
+    fields = {"csrf": client.cookies["oms-console"], "reason": "INC-42", "total": "10"}
+    page = client.post("/console/bulk/reprocess", data={**fields, "selected": chosen}).text
+    assert "3 of 10: 2 done, 1 refused" in page
+    assert re.findall(r'name="selected" value="([^"]*)"', page) == chosen[3:]
 
 
 def test_all_that_match_are_counted_first(client: TestClient, cases: FakeUseCases) -> None:

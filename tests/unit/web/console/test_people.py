@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 
+from shared.web.console.forgery import Tokens
 from shared.web.console.people import (
     MAX_ACTOR,
     MissingRole,
@@ -132,14 +133,21 @@ def test_an_order_names_the_person(cases: FakeUseCases) -> None:
 
 
 def test_outside_local_the_token_is_bound_to_the_host_and_https(cases: FakeUseCases) -> None:
-    from shared.web.console.forgery import Tokens
-
     answer = browser(cases, tokens=Tokens(only_https=True)).get("/console/pauses")
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-oms-console=")
     for attribute in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"):
         assert attribute in cookie
     assert "Domain" not in cookie
+
+
+def test_outside_local_every_cookie_is_for_https_alone(cases: FakeUseCases) -> None:
+    client = browser(cases, tokens=Tokens(only_https=True))
+    client.headers["Cookie"] = f"__Host-oms-console={'t' * 43}"
+    form = {"csrf": "t" * 43, "reason": "INC-42"}
+    answer = client.post("/console/pauses/pause", data=form)
+    assert answer.status_code == 303
+    assert "; Secure" in answer.headers["set-cookie"]
 
 
 def test_a_browser_keeps_its_token_and_another_gets_another(cases: FakeUseCases) -> None:
