@@ -11,6 +11,7 @@ from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
 from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy.engine import ExecutionContext
 
 from shared import tracing
 
@@ -31,7 +32,14 @@ def trace_statements(engine: Engine) -> None:
     if url.database:
         common["db.namespace"] = url.database.rpartition("/")[2]
 
-    def begin(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+    def begin(
+        _connection: Connection,
+        _cursor: Any,
+        statement: str,
+        _parameters: Any,
+        context: ExecutionContext,
+        _is_many: bool,
+    ) -> None:
         if tracing.is_recording() and (found := _operation_and_table(statement)):
             operation, table = found
             summary = f"{operation} {table}"
@@ -40,15 +48,21 @@ def trace_statements(engine: Engine) -> None:
                 "db.collection.name": table,
                 "db.query.summary": summary,
             }
-            connection.info[_KEY] = tracing.start(summary, SpanKind.CLIENT, common | own)
+            vars(context)[_KEY] = tracing.start(summary, SpanKind.CLIENT, common | own)
 
-    def end(connection: Connection, *_: Any) -> None:
-        if span := _taken(connection):
+    def end(
+        _connection: Connection,
+        _cursor: Any,
+        _statement: str,
+        _parameters: Any,
+        context: ExecutionContext,
+        _is_many: bool,
+    ) -> None:
+        if span := _taken(context):
             span.end()
 
     def fail(failure: ExceptionContext) -> None:
-        connection = failure.connection
-        if connection is not None and (span := _taken(connection)):
+        if span := _taken(failure.execution_context):
             tracing.mark_failed(span, type(failure.original_exception).__qualname__)
             span.end()
 
@@ -57,8 +71,9 @@ def trace_statements(engine: Engine) -> None:
     event.listen(engine, "handle_error", fail)
 
 
-def _taken(connection: Connection) -> Span | None:
-    found: Span | None = connection.info.pop(_KEY, None)
+def _taken(context: ExecutionContext | None) -> Span | None:
+    # Not in `Connection.info`: the connection that SQLAlchemy asks its first questions on has none.
+    found: Span | None = None if context is None else vars(context).pop(_KEY, None)
     return found
 
 

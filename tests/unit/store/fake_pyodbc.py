@@ -32,6 +32,8 @@ class FakeCursor:
             raise self._driver.failures.pop(0)
         self._driver.executed.append((statement, self.types))
         self._driver.parameters = parameters
+        if self._driver.refuses_statement and self._driver.refuses_statement in statement:
+            raise FakeError("42000", "[42000] unknown (195) (SQLExecDirectW)")
         self._rows = [("16.0.1000.6",)] if "SERVERPROPERTY" in statement else [("1",)]
         is_query = statement.startswith("SELECT")
         self.description = (("a", str, None, None, None, None, None),) if is_query else None
@@ -90,6 +92,7 @@ class FakePyodbc(ModuleType):
         self.parameters: Sequence[Any] = ()
         self.failures: list[Exception] = []
         self.refuses: Exception | None = None
+        self.refuses_statement: str | None = None
 
     def connect(self, connection_string: str, **keywords: Any) -> FakeConnection:
         assert self.pooling is False, "before the first connection"

@@ -109,5 +109,15 @@ def test_work_whose_connection_broke_is_run_again(engine: Engine, pyodbc: FakePy
     assert SqlStore(engine, pause=lambda _: None).write(work) == 2
 
 
+def test_a_question_of_sqlalchemy_that_is_refused_costs_nothing(
+    engine: Engine, pyodbc: FakePyodbc
+) -> None:
+    """It asks some at its first connection; a server (Babelfish) need not know them all."""
+    pyodbc.refuses_statement = "fn_listextendedproperty"
+    with engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    assert any(pyodbc.refuses_statement in statement for statement, _ in pyodbc.executed)
+
+
 def test_errors_show_no_values(engine: Engine) -> None:
     assert engine.hide_parameters
