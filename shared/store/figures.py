@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import Column, ColumnElement, Connection, func, literal_column, select, text
+from sqlalchemy.exc import ProgrammingError
 
 from shared.domain.figures import NOTHING, OPEN, Figures, Waiting
 from shared.store.outbox import PENDING, SET_ASIDE
@@ -48,5 +50,8 @@ class FiguresTables:
     def _utilization(self) -> float | None:
         if self._connection.dialect.name != "mssql":
             return None
-        used: float | None = self._connection.execute(_UTILIZATION).scalar()
+        used: float | None = None
+        # Not every server that speaks T-SQL can say (Babelfish): no reason to count nothing.
+        with suppress(ProgrammingError), self._connection.begin_nested():
+            used = self._connection.execute(_UTILIZATION).scalar()
         return used

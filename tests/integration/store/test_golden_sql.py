@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from shared.domain.models import HistoryEntry, JobRun
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
@@ -134,6 +136,7 @@ HOT: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.sqlite_only("they are compiled here; a server is also asked how full it is")
 def test_the_hot_statements_are_the_golden_ones(store: SqlStore) -> None:
     store_requests(store, [TWO])
     found = "\n".join(_written(store, name, use) for name, use in HOT.items())
