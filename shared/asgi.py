@@ -54,7 +54,9 @@ def _authenticate(settings: Settings) -> Authenticate:
         case ApiAuth.ENTRA:
             issuer = settings.api_issuer or ""
             seconds = min(settings.http_timeout_seconds, _MAX_ISSUER_SECONDS)
-            source = Issuer(issuer, timeout_seconds=seconds, only_https=not settings.is_local)
+            source = Issuer(
+                issuer, timeout_seconds=seconds, only_https=issuer.lower().startswith("https:")
+            )
             return BearerTokens(
                 SigningKeys(source.signing_keys, wait_seconds=seconds),
                 issuer=issuer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import SettingsError
 
 LOCAL = "local"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Environment(BaseSettings):
@@ -46,12 +48,14 @@ class Environment(BaseSettings):
             raise SettingsError(f"{variable(name)}: {value} is only for OMS_ENVIRONMENT={LOCAL}")
 
     def _require_https(self, *names: str) -> None:
-        """Refuse plain HTTP outside `local`. Raises SettingsError.
+        """Refuse plain HTTP outside `local`, unless it stays on this machine. Raises SettingsError.
 
         What is called carries credentials or personal data, or is what we trust.
         """
         for name in names:
-            if not self.is_local and (getattr(self, name) or "").lower().startswith("http:"):
+            url = urlsplit(getattr(self, name) or "")
+            is_readable = url.scheme == "http" and url.hostname not in LOOPBACK
+            if is_readable and not self.is_local:
                 raise SettingsError(
                     f"{variable(name)}: must be https outside OMS_ENVIRONMENT={LOCAL}"
                 )

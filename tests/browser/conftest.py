@@ -27,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's loop must be over before this worker goes on to other tests.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     if find_chromium() is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
@@ -87,7 +88,7 @@ def page(open_context: Callable[..., BrowserContext], trouble: Trouble) -> Page:
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def samples() -> Iterator[Callable[[str], str]]:
     """Serves the console on samples with some words in every field; gives its address."""
     from contextlib import ExitStack

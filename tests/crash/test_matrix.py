@@ -70,10 +70,11 @@ class Scene:
 
     @contextlib.contextmanager
     def system(self, clock: Callable[[], datetime] = utc_now) -> Iterator[System]:
-        """Be another process of the same installation."""
+        """Be another process of the same installation, and a patient one: it is not killed."""
         values = {
             name.removeprefix("OMS_").lower(): value for name, value in self.environment.items()
         }
+        values |= {"http_timeout_seconds": "10", "lease_seconds": "20"}
         system = compose(Settings.model_validate(values), clock)
         try:
             yield system

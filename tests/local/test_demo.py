@@ -135,7 +135,8 @@ def test_run_fills_the_console_with_something_of_everything(tmp_path: Path) -> N
                 "pauses": "Wrong letterhead",
                 "audit": "INC-2041",
             }.items():
-                shown = session.get(console + path, timeout=SECONDS).text
+                # Long codes may break after their underscores.
+                shown = session.get(console + path, timeout=SECONDS).text.replace("<wbr>", "")
                 assert needed in shown.partition("<tbody>")[2], path
         run.send_signal(signal.SIGTERM)
         output, _ = run.communicate(timeout=SECONDS)

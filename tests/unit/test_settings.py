@@ -363,6 +363,13 @@ def test_an_address_without_tls_is_for_local_alone(load: Any, name: str) -> None
         load(OAUTH2 | ENTRA | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"} | plain)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost", "[::1]:8080"])
+@pytest.mark.parametrize("name", URLS)
+def test_what_stays_on_this_machine_needs_no_tls(load: Any, name: str, host: str) -> None:
+    elsewhere = ELSEWHERE | ENTRA | {"OMS_KAFKA_SECURITY": "entra"}
+    load(LOCAL | OAUTH2 | elsewhere | {name: f"http://{host}/sidecar"})
+
+
 def test_the_database_is_required_outside_local(load: Any) -> None:
     with pytest.raises(SettingsError, match=r"^OMS_DATABASE_URL: required$"):
         load({"OMS_ENVIRONMENT": "prod"}, DatabaseSettings)
@@ -464,8 +471,8 @@ def test_an_empty_list_of_callers_is_none(load: Any) -> None:
 
 
 def test_an_issuer_without_tls_is_for_local_alone(load: Any) -> None:
-    plain = ENTRA | {"OMS_API_ISSUER": "http://127.0.0.1:1"}
-    assert load(plain).api_issuer == "http://127.0.0.1:1"
+    plain = ENTRA | {"OMS_API_ISSUER": "http://issuer.example"}
+    assert load(plain).api_issuer == "http://issuer.example"
     with pytest.raises(SettingsError, match=r"^OMS_API_ISSUER: must be https"):
         load(plain | ELSEWHERE | {"OMS_KAFKA_SECURITY": "entra"})
 

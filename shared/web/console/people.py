@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from shared.errors import OmsError
+from shared.settings.environment import LOOPBACK
 from shared.web.platform import OBJECT_ID_TYPES, first_claim, principal_claims, roles_of
 from shared.web.security import NotAuthenticated
 
 MAX_ACTOR = 200
 """Characters that the history keeps of who did something."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NAME_TYPES = ("name", "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name")
 _ACCOUNT_TYPES = (
     "preferred_username",
@@ -103,6 +103,6 @@ def local_operator(headers: Headers) -> Person:
     Only under a name of this machine: a foreign page could otherwise have its own name resolve
     to 127.0.0.1 and then read, and order, as if it were the console. Raises NotLocal.
     """
-    if urlsplit(f"//{headers.get('host', '')}").hostname not in _LOOPBACK:
+    if urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
         raise NotLocal
     return Person("Local operator", "local operator", frozenset(Role), can_sign_out=False)
