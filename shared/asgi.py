@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.clients.issuer import Issuer
 from shared.composition import System
-from shared.domain.tracing import continue_or_start
 from shared.jobs import pausing
 from shared.settings import Settings
 from shared.settings.api import ApiAuth
@@ -22,9 +21,7 @@ from shared.web.console.forgery import Tokens
 from shared.web.console.people import Identify, local_operator, platform_person
 from shared.web.console.services import Console
 from shared.web.platform import PlatformPrincipals
-from shared.web.problems import Problem, problem_response
 from shared.web.security import AccessList, anonymous_caller
-from shared.web.security_headers import secure
 from shared.web.services import Authenticate, Services, Throttle, unlimited
 from shared.web.signing_keys import SigningKeys
 from shared.web.throttling import RateLimit
@@ -117,16 +114,3 @@ def with_console(api: ASGIApp, console: ASGIApp) -> ASGIApp:
 def _throttle(settings: Settings) -> Throttle:
     rate = settings.caller_rate_limit
     return RateLimit(rate) if rate else unlimited
-
-
-def undecodable_path() -> Response:
-    """Answer a path that is no UTF-8, which AsgiMiddleware refuses before it calls the API."""
-    scope = {
-        "type": "http",
-        "path": "/",
-        "state": {"traceparent": continue_or_start(None)},
-    }
-    problem = Problem(404, "NOT_FOUND", "The path is not UTF-8, so there is nothing at it.")
-    answer = problem_response(problem, Request(scope))
-    secure(answer.headers, None)
-    return answer
