@@ -172,7 +172,8 @@ def test_a_console_that_does_not_answer_is_not_taken_for_the_truth(
 def stop_the_clock(page: Page) -> None:
     """Let time pass in the page only where the test says so, however slow the machine is."""
     page.clock.install(time=0)
-    page.clock.pause_at(0)
+    # It has run since: only a time that is still to come can be the one to stop at.
+    page.clock.pause_at(86_400)
 
 
 def test_a_click_does_not_keep_the_overview_from_refreshing_itself(
