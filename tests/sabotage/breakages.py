@@ -296,7 +296,7 @@ BREAKAGES = (
         "an operator adopts whatever batch is named",
         EXITS,
         "shared/jobs/held.py",
-        "        self._require_ours(held, thunderhead_batch_id)\n",
+        "            self._require_ours(held, thunderhead_batch_id)\n",
         "",
         f"{JOBS}/test_held_batches.py::test_nothing_else_is_adopted",
     ),

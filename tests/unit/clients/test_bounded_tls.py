@@ -34,7 +34,7 @@ def listening(context: ssl.SSLContext | None) -> Iterator[socket.socket]:
                         secured.recv(1)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=attend)
+        thread = threading.Thread(target=attend, daemon=True)
         thread.start()
         with socket.create_connection(listener.getsockname()) as connection:
             yield connection
