@@ -5,7 +5,6 @@ The client is Microsoft's, as it is; both transports go through every test.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import hmac
 import json
@@ -13,7 +12,6 @@ import logging
 import socket
 import threading
 import time
-import warnings
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,10 +77,6 @@ def server() -> Iterator[AmqpServer]:
 
     with amqp_server({HUB, OTHER_HUB}, authenticate) as running:
         yield running
-    # Proton leaves sockets to the collector, which would complain in some later test.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 @pytest.fixture(params=["amqp", "amqp-websocket"])
