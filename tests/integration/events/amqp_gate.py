@@ -11,13 +11,14 @@ import asyncio
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
+
+from tests.integration.events.accepting import accept, in_a_thread
 
 HOST = "localhost"
 PATH = "/$servicebus/websocket"
@@ -62,7 +63,7 @@ class AmqpGate:
             finally:
                 transport.abort()  # instead of waiting for the client's farewell
 
-        await self._accept(listener, attend)
+        await accept(listener, attend)
 
     async def serve_websockets(self, listener: socket.socket) -> None:
         """Pass WebSockets on."""
@@ -76,22 +77,9 @@ class AmqpGate:
             await self._begin_tls(connection, runner.server)
 
         try:
-            await self._accept(listener, attend)
+            await accept(listener, attend)
         finally:
             await runner.cleanup()
-
-    async def _accept(
-        self, listener: socket.socket, attend: Callable[[socket.socket], Awaitable[None]]
-    ) -> None:
-        async def attend_until_it_ends(connection: socket.socket) -> None:
-            # A client that trusts nobody, or has had enough, ends the connection at any time.
-            with suppress(OSError, asyncio.IncompleteReadError):
-                await attend(connection)
-
-        async with asyncio.TaskGroup() as connections:
-            while True:
-                connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-                connections.create_task(attend_until_it_ends(connection))
 
     async def _begin_tls(self, connection: socket.socket, protocol: Any) -> asyncio.Transport:
         transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
@@ -171,21 +159,7 @@ def amqp_gate(
     with socket.create_server(("127.0.0.1", port)) as listener:
         # What it accepts inherits this: two small frames must not wait for each other.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.setblocking(False)
         gate.port = listener.getsockname()[1]
-        loop = asyncio.new_event_loop()
-        serving = loop.create_task((gate.serve_websockets if websocket else gate.serve)(listener))
-        thread = threading.Thread(target=_run, args=(loop, serving))
-        thread.start()
-        try:
+        serve = gate.serve_websockets if websocket else gate.serve
+        with in_a_thread(serve(listener)):
             yield gate
-        finally:
-            loop.call_soon_threadsafe(serving.cancel)
-            thread.join(10)
-
-
-def _run(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:
-    with suppress(asyncio.CancelledError):
-        loop.run_until_complete(serving)
-    loop.run_until_complete(asyncio.sleep(0.01))  # closed transports let go of their sockets
-    loop.close()

@@ -73,7 +73,7 @@ class AmqpServer(MessagingHandler):
         self.port = self._acceptor._selectable._delegate.getsockname()[1]
         self.is_listening.set()
 
-    def on_connection_opening(self, event: Any) -> None:
+    def on_connection_bound(self, event: Any) -> None:
         self.sockets.append(event.transport._selectable._delegate)
 
     def on_stop_asked(self, event: Any) -> None:
@@ -195,7 +195,7 @@ def amqp_server(hubs: set[str], authenticate: Authenticate) -> Iterator[AmqpServ
     finally:
         injector.trigger(ApplicationEvent("stop_asked", subject=container))
         thread.join(10)
-        for connection in server.sockets:  # Proton leaves them to the garbage collector
+        for connection in server.sockets:  # Proton leaves them open
             connection.close()
         for end in injector.pipe:
             os.close(end)

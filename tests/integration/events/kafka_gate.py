@@ -11,12 +11,12 @@ import asyncio
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.integration.events.accepting import accept, in_a_thread
 from tests.integration.events.refusal import Refused
 
 API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
@@ -47,33 +47,24 @@ class KafkaGate:
     def bootstrap_servers(self) -> str:
         return f"{HOST}:{self.port}"
 
-    async def accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as connections:
-            while True:
-                connection, _ = await loop.sock_accept(listener)
-                connections.create_task(self._serve(connection))
-
-    async def _serve(self, connection: socket.socket) -> None:
+    async def attend(self, connection: socket.socket) -> None:
+        """Pass requests and answers on until either side, or the gate, has had enough."""
         loop = asyncio.get_running_loop()
         near = asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(near)
-        # A client that trusts nobody, or has had enough, ends the connection at any time.
-        with suppress(OSError, asyncio.IncompleteReadError):
-            transport, _ = await loop.connect_accepted_socket(
-                lambda: protocol, connection, ssl=self.context
-            )
-            to_near = asyncio.StreamWriter(transport, protocol, near, loop)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=self.context
+        )
+        to_near = asyncio.StreamWriter(transport, protocol, near, loop)
+        try:
             host, _, port = self.broker.rpartition(":")
             far, to_far = await asyncio.open_connection(host, int(port))
             try:
                 await _Connection(self, near, to_near, far, to_far).run()
-            except asyncio.CancelledError:
-                transport.abort()  # instead of waiting for the client's farewell
-                raise
             finally:
                 to_far.close()
-                to_near.close()
+        finally:
+            to_near.close()
 
 
 class _Connection:
@@ -198,21 +189,6 @@ def kafka_gate(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.setblocking(False)
         gate = KafkaGate(broker, authenticate, context, listener.getsockname()[1])
-        loop = asyncio.new_event_loop()
-        accepting = loop.create_task(gate.accept(listener))
-        thread = threading.Thread(target=_run, args=(loop, accepting))
-        thread.start()
-        try:
+        with in_a_thread(accept(listener, gate.attend)):
             yield gate
-        finally:
-            loop.call_soon_threadsafe(accepting.cancel)
-            thread.join(10)
-
-
-def _run(loop: asyncio.AbstractEventLoop, accepting: asyncio.Task[None]) -> None:
-    with suppress(asyncio.CancelledError):
-        loop.run_until_complete(accepting)
-    loop.run_until_complete(asyncio.sleep(0.01))  # closed transports let go of their sockets
-    loop.close()
