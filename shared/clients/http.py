@@ -15,8 +15,8 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +27,7 @@ from requests.auth import AuthBase
 
 from shared import tracing
 from shared.clients.deadline import Call, Monotonic, time_limit
-from shared.clients.transport import TimedAdapter
+from shared.clients.transport import Route
 from shared.domain.tracing import continue_or_start, trace_id_of
 from shared.errors import OmsError
 
@@ -76,20 +76,15 @@ class Response:
             raise UnreadableBodyError(f"the body is no JSON ({type(error).__name__})") from None
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        """Follow no redirect, nor look where it leads: requests carry tokens and documents."""
-        return None
-
-
 class HttpClient:
     """Calls one service, over a kept connection per thread.
 
     `timeout_seconds` limits a whole call, from the connection to the last byte of the body
     (see `shared.clients.transport` for name resolution). Certificates are always verified,
     with the bundle that REQUESTS_CA_BUNDLE names or certifi's. Proxies come from the
-    environment, read once per thread. Redirects are returned, not followed; cookies are
-    not kept; nothing is retried.
+    environment, read once per thread. Redirects are returned, not followed: requests carry
+    tokens and documents. Cookies are not kept; nothing is retried. (What a session of requests
+    does between the preparation of a request and urllib3 takes as long as the call itself.)
     """
 
     def __init__(
@@ -112,7 +107,11 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
         self._auth = auth
-        self._user_agent = user_agent
+        self._headers = {
+            **requests.utils.default_headers(),
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+        }
         self._monotonic = monotonic
         self._local = threading.local()
 
@@ -165,51 +164,56 @@ class HttpClient:
         headers: Mapping[str, str] | None,
         trace: str,
     ) -> Response:
-        all_headers = {"traceparent": trace, "X-Correlation-ID": trace_id_of(trace)}
+        headers = {
+            **self._headers,
+            "traceparent": trace,
+            "X-Correlation-ID": trace_id_of(trace),
+            **(headers or {}),
+        }
         with time_limit(self._timeout_seconds, self._monotonic) as call:
             try:
-                answer = self._session().request(
+                prepared = requests.PreparedRequest()
+                prepared.prepare(
                     method,
                     self._base_url + path,
-                    params=params,
+                    headers=headers,
                     data=body,
-                    headers=all_headers | dict(headers or {}),
+                    params=params,
                     auth=self._auth,
-                    timeout=call.remaining(),
-                    stream=True,
                 )
-                with answer:
+                route = self._route(prepared)
+                answer = route.pool.urlopen(
+                    method,
+                    route.target(prepared),
+                    prepared.body,
+                    prepared.headers,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    timeout=call.remaining(),
+                    preload_content=False,
+                )
+                with closing(answer):
                     return Response(
-                        answer.status_code,
+                        answer.status,
                         answer.headers,
                         self._read(answer),
-                        answer.request.headers.get("Authorization"),
+                        prepared.headers.get("Authorization"),
                     )
             except (OSError, urllib3.exceptions.HTTPError) as error:
                 raise self._outcome(error, call) from error
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = _Session()
-            # requests reads the environment (proxies, bundle, netrc) on every call; the host
-            # never changes here, so that once is enough.
-            found = session.merge_environment_settings(self._base_url, {}, None, None, None)
-            session.trust_env = False
-            session.proxies = found["proxies"]
-            session.verify = found["verify"]
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-            session.headers["User-Agent"] = self._user_agent
-            session.headers["Accept"] = "application/json"
-            session.mount("https://", TimedAdapter())
-            session.mount("http://", TimedAdapter())
-            self._local.session = session
-        return session
+    def _route(self, prepared: requests.PreparedRequest) -> Route:
+        """Return the thread's route: host, proxies and bundle are always the same."""
+        route: Route | None = getattr(self._local, "route", None)
+        if route is None:
+            self._local.route = route = Route(prepared)
+        return route
 
-    def _read(self, answer: requests.Response) -> bytes:
+    def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in answer.raw.stream(_CHUNK_BYTES, decode_content=True):
+        for chunk in answer.stream(_CHUNK_BYTES, decode_content=True):
             size += len(chunk)
             if size > self._max_body_bytes:
                 raise NoAnswerError(f"{self._host}: the body is too large")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-from typing import Any
+from typing import Any, cast
 
+from requests import PreparedRequest, Session
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -106,8 +107,8 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TimedTlsConnection
 
 
-class TimedAdapter(HTTPAdapter):
-    """One connection per host, no retries; must be used inside `time_limit`."""
+class _Adapter(HTTPAdapter):
+    """Knows pools of timed connections, one connection each."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
@@ -122,6 +123,31 @@ class TimedAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs)
         _use_timed_connections(manager)
         return manager
+
+
+class Route:
+    """The way to the host of a request, by the environment: proxies, certificates.
+
+    Its one connection belongs to one thread; it must be used inside `time_limit`.
+    """
+
+    def __init__(self, request: PreparedRequest) -> None:
+        found = Session().merge_environment_settings(request.url, {}, None, None, None)
+        verify, cert = found["verify"], found["cert"]
+        self._proxies = found["proxies"]
+        self._adapter = _Adapter()
+        self.pool = cast(
+            HTTPConnectionPool,
+            self._adapter.get_connection_with_tls_context(request, verify, self._proxies, cert),
+        )
+        self._adapter.cert_verify(  # type: ignore[no-untyped-call]
+            self.pool, request.url, verify, cert
+        )
+
+    def target(self, request: PreparedRequest) -> str:
+        """Return what a request asks for: a path, or a whole URL where a proxy is asked."""
+        target: str = self._adapter.request_url(request, self._proxies)
+        return target
 
 
 def _use_timed_connections(manager: PoolManager) -> None:

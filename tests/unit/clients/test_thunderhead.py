@@ -4,10 +4,10 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
-import responses
 
 from shared.clients.thunderhead import ThunderheadClient
 from shared.domain.models import BatchCounts, JobMessage, Output
@@ -494,17 +494,23 @@ def test_pages_that_go_in_circles_end() -> None:
     assert isinstance(answer, CallFailed)
 
 
+def endless_pages() -> Iterator[bytes]:
+    for number in count(1):
+        body = json.dumps({"items": [], "nextCursor": str(number)}).encode()
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
 def test_pages_without_end_end() -> None:
-    count = iter(range(10**6))
-    with responses.RequestsMock() as mock:
-        mock.add_callback(
-            responses.GET,
-            "http://vendor.example/batches/7/documents",
-            lambda _: (200, {}, json.dumps({"items": [], "nextCursor": str(next(count))})),
-        )
-        answer = client("http://vendor.example").documents("7", TRACEPARENT)
-        assert isinstance(answer, CallFailed)
-        assert len(mock.calls) == 1000
+    pages = endless_pages()
+
+    def script(connection: socket.socket, _: RawServer) -> None:
+        while read_request(connection):
+            connection.sendall(next(pages))
+
+    with misbehaving(script) as server:
+        answer = client(server.url).documents("7", TRACEPARENT)
+    assert isinstance(answer, CallFailed)
+    assert int(next(pages).split(b'"')[-2]) == 1001
 
 
 @pytest.mark.parametrize(
@@ -517,14 +523,7 @@ def test_a_page_that_fails_spoils_the_whole(second: Reply) -> None:
 
 
 def test_all_pages_together_obey_the_time_limit() -> None:
-    def endless() -> Iterator[bytes]:
-        number = 0
-        while True:
-            number += 1
-            body = json.dumps({"items": [], "nextCursor": str(number)}).encode()
-            yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-
-    pages = endless()
+    pages = endless_pages()
 
     def script(connection: socket.socket, server: RawServer) -> None:
         while read_request(connection) and not server.stopped.wait(0.05):
