@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared.asgi import console
+from shared.asgi_console import console
 from shared.asgi_function import AsgiFunction
 from shared.composition import compose_function
 

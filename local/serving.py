@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
@@ -32,12 +33,18 @@ class Listener:
 
     async def open(self) -> None:
         """Accept connections; port 0 becomes a free port, which is kept from then on."""
-        await web.TCPSite(self._runner, HOST, self._port, backlog=_BACKLOG).start()
-        self._port = self._runner.addresses[0][1]
+        self._socket = socket.create_server((HOST, self._port), backlog=_BACKLOG)
+        self._port = self._socket.getsockname()[1]
+        await web.SockSite(self._runner, self._socket, backlog=_BACKLOG).start()
 
     async def close(self) -> None:
         """Refuse connections and end those that are open."""
         for site in self._runner.sites:
+            # The event loop never closes a connection that it accepted just before `stop`, so it
+            # accepts no more first. The last one reaches the application within two turns.
+            asyncio.get_running_loop().remove_reader(self._socket)
+            for _ in range(2):
+                await asyncio.sleep(0)
             await site.stop()
         if self._runner.server is not None:
             self._runner.server.pre_shutdown()
@@ -49,11 +56,12 @@ async def listening(app: web.Application, port: int) -> AsyncIterator[Listener]:
     """Serve the application while the context is open."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
+    listener = Listener(runner, port)
     try:
-        listener = Listener(runner, port)
         await listener.open()
         yield listener
     finally:
+        await listener.close()
         await runner.cleanup()
 
 

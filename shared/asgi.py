@@ -1,25 +1,19 @@
-"""API and console as ASGI applications: the composed system behind the web layer."""
+"""The API as an ASGI application: the composed system behind the web layer."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.clients.issuer import Issuer
 from shared.composition import System
 from shared.jobs import pausing
 from shared.settings import Settings
 from shared.settings.api import ApiAuth
-from shared.settings.console import ConsoleAuth
 from shared.settings.platform import require_platform_authentication
 from shared.web.app import create_app
 from shared.web.bearer import BearerTokens
-from shared.web.console.app import PREFIX, ConsoleApp, create_console
-from shared.web.console.forgery import Tokens
-from shared.web.console.people import Identify, local_operator, platform_person
-from shared.web.console.services import Console
 from shared.web.platform import PlatformPrincipals
 from shared.web.security import AccessList, anonymous_caller
 from shared.web.services import Authenticate, Services, Throttle, unlimited
@@ -67,48 +61,6 @@ def _authenticate(settings: Settings) -> Authenticate:
             return anonymous_caller
         case unreachable:
             assert_never(unreachable)
-
-
-def console(system: System) -> ConsoleApp:
-    """Return the operator console of a system. Raises SettingsError."""
-    settings = system.settings
-    match settings.console_sign_in:
-        case ConsoleAuth.PLATFORM:
-            require_platform_authentication("OMS_CONSOLE_AUTH")
-            identify: Identify = platform_person
-        case ConsoleAuth.NONE:
-            identify = local_operator
-        case unreachable:
-            assert_never(unreachable)
-    return create_console(
-        Console(
-            environment=settings.environment,
-            identify=identify,
-            tokens=Tokens(only_https=not settings.is_local),
-            clock=system.clock,
-            overviews=system.overviews,
-            queries=system.queries,
-            request_pages=system.request_pages,
-            batch_pages=system.batch_pages,
-            operations=system.operations,
-            held=system.held,
-            submissions=system.submissions,
-            bulk=system.bulk,
-            audit=system.audit,
-            trace_url=settings.console_trace_url,
-        )
-    )
-
-
-def with_console(api: ASGIApp, console: ASGIApp) -> ASGIApp:
-    """Return both as one application: the console at its paths, the API at all others."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        is_console = path == PREFIX or path.startswith(f"{PREFIX}/")
-        await (console if is_console else api)(scope, receive, send)
-
-    return serve
 
 
 def _throttle(settings: Settings) -> Throttle:

@@ -24,7 +24,8 @@ class AsgiFunction:
 
     async def __call__(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         """Answer one call."""
-        await self._start_once()
+        if not self._is_started:
+            await self._start_once()
         try:
             answer: func.HttpResponse = await self._middleware.handle_async(req, context)
         except UnicodeDecodeError:

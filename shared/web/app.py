@@ -49,11 +49,12 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     install_error_handlers(app)
-    app.add_route("/docs", show_docs, include_in_schema=False)
+    # Routes are tried in this order.
+    app.include_router(submissions.router, prefix=PREFIX, tags=["submission"])
+    guard = [Depends(authenticated_call)]
+    app.include_router(requests.router, prefix=PREFIX, tags=["requests"], dependencies=guard)
     app.include_router(health.router, tags=["health"])
     # The same for gateways that forward nothing but the prefix.
     app.include_router(health.router, prefix=PREFIX, include_in_schema=False)
-    guard = [Depends(authenticated_call)]
-    app.include_router(submissions.router, prefix=PREFIX, tags=["submission"], dependencies=guard)
-    app.include_router(requests.router, prefix=PREFIX, tags=["requests"], dependencies=guard)
+    app.add_route("/docs", show_docs, include_in_schema=False)
     return app

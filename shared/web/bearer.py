@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from shared.jobs.queries import Caller
 from shared.web.security import AccessList, NotAuthenticated, only_header
 from shared.web.signing_keys import ALGORITHM, SigningKeys
+from shared.web.threads import in_thread
 
 LEEWAY_SECONDS = 60
 """How far the clocks of the issuer and of this machine may differ."""
@@ -33,17 +34,17 @@ class BearerTokens:
         self._audience = audience
         self._callers = callers
 
-    def __call__(self, headers: Headers) -> Caller:
+    async def __call__(self, headers: Headers) -> Caller:
         """Tell who calls.
 
         Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable.
         """
-        claims = self._verified(_token(headers))
+        claims = await self._verified(_token(headers))
         roles = claims.get("roles")
         # A text would hold every part of itself.
         return self._callers.admit(_caller_id(claims), roles if isinstance(roles, list) else [])
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    async def _verified(self, token: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
             # Also checked below; here so that no other token makes us look for a key.
@@ -52,9 +53,12 @@ class BearerTokens:
             key_id = header.get("kid")
             if not key_id:
                 raise NotAuthenticated("the token names no key")
+            key = self._keys.fresh(key_id)
+            if key is None:
+                key = await in_thread(self._keys.get, key_id)
             return jwt.decode(
                 token,
-                self._keys.get(key_id),
+                key,
                 algorithms=[ALGORITHM],
                 audience=self._audience,
                 issuer=self._issuer,

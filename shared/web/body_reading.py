@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
+from functools import lru_cache
 
 from starlette.requests import Request
 
@@ -29,12 +30,16 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def _require_json(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity" or not _is_json(request.headers.get("content-type", "")):
+        raise Refusal(UNSUPPORTED_MEDIA_TYPE)
+
+
+@lru_cache(64)
+def _is_json(content_type: str) -> bool:
     declared = Message()
-    declared["content-type"] = request.headers.get("content-type", "")
-    is_json = (
+    declared["content-type"] = content_type
+    return (
         declared.get_content_type() == "application/json"
         and declared.get_content_charset("utf-8") == "utf-8"
-        and request.headers.get("content-encoding", "identity").lower() == "identity"
     )
-    if not is_json:
-        raise Refusal(UNSUPPORTED_MEDIA_TYPE)

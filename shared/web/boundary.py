@@ -71,7 +71,8 @@ class Boundary:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                _note_answer(span, method, scope, message["status"])
+                if span.is_recording():
+                    _note_answer(span, method, scope, message["status"])
                 headers = MutableHeaders(scope=message)
                 headers["traceparent"] = traceparent
                 secure(headers, scope.get("scheme"))

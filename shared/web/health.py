@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from shared.domain.models import JobRun, Pause
@@ -16,6 +15,7 @@ from shared.web.answers import LiveAnswer, ReadyAnswer
 from shared.web.calls import services_of
 from shared.web.openapi import OPEN, answer
 from shared.web.services import Services
+from shared.web.threads import in_thread
 
 router = APIRouter(prefix="/health")
 
@@ -46,7 +46,7 @@ async def get_liveness() -> Response:
 )
 async def get_readiness(request: Request) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_readiness, services_of(request))
+    return await in_thread(_readiness, services_of(request))
 
 
 def _readiness(services: Services) -> Response:

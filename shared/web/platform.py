@@ -31,7 +31,7 @@ class PlatformPrincipals:
     def __init__(self, callers: AccessList) -> None:
         self._callers = callers
 
-    def __call__(self, headers: Headers) -> Caller:
+    async def __call__(self, headers: Headers) -> Caller:
         """Tell who calls. Raises NotAuthenticated or NotAuthorized."""
         claims = principal_claims(headers)
         return self._callers.admit(first_claim(claims, *_CALLER_TYPES), roles_of(claims))

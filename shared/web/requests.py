@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import JSONResponse
 
@@ -31,6 +30,7 @@ from shared.web.problem_answers import (
     problems,
 )
 from shared.web.queries import ListQuery, SummaryQuery, read_query
+from shared.web.threads import in_thread
 
 
 class _RequestIdConvertor(StringConvertor):
@@ -62,7 +62,7 @@ RequestId = Annotated[UUID, Path(alias="requestId", description="Given at receip
 )
 async def list_document_requests(call: AuthenticatedCall) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_list, call)
+    return await in_thread(_list, call)
 
 
 @router.get(
@@ -78,7 +78,7 @@ async def list_document_requests(call: AuthenticatedCall) -> Response:
 )
 async def summarise_document_requests(call: AuthenticatedCall) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_summarise, call)
+    return await in_thread(_summarise, call)
 
 
 @router.get(
@@ -93,7 +93,7 @@ async def summarise_document_requests(call: AuthenticatedCall) -> Response:
 )
 async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_get, call, request_id)
+    return await in_thread(_get, call, request_id)
 
 
 @router.get(
@@ -108,7 +108,7 @@ async def get_document_request(call: AuthenticatedCall, request_id: RequestId) -
 )
 async def get_document_request_history(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_get_history, call, request_id)
+    return await in_thread(_get_history, call, request_id)
 
 
 @router.post(
@@ -126,7 +126,7 @@ async def get_document_request_history(call: AuthenticatedCall, request_id: Requ
 )
 async def cancel_document_request(call: AuthenticatedCall, request_id: RequestId) -> Response:
     """Leave the event loop: the database is asked."""
-    return await run_in_threadpool(_cancel, call, request_id)
+    return await in_thread(_cancel, call, request_id)
 
 
 def _list(call: Call) -> Response:

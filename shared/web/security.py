@@ -43,7 +43,7 @@ class AccessList:
         return caller
 
 
-def anonymous_caller(_headers: Headers) -> Caller:
+async def anonymous_caller(_headers: Headers) -> Caller:
     """Let everyone in, entitled to every source system (`OMS_API_AUTH=none`, only in `local`)."""
     return Caller("anonymous")
 

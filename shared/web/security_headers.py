@@ -12,12 +12,13 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_ONLY_HTTPS = "max-age=31536000"
+_RAW = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_ONLY_HTTPS = (b"strict-transport-security", b"max-age=31536000")
 
 
 def secure(headers: MutableHeaders, scheme: str | None) -> None:
     """Add the headers to an answer, unless it has its own: pages have, and what never changes."""
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
+    own = {name for name, _ in headers.raw}  # in lower case, as ASGI wants them
+    headers.raw.extend(header for header in _RAW if header[0] not in own)
     if scheme == "https":
-        headers["Strict-Transport-Security"] = _ONLY_HTTPS
+        headers.raw.append(_ONLY_HTTPS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
@@ -12,11 +12,11 @@ from shared.jobs.intake import Intake
 from shared.jobs.operations import Operations
 from shared.jobs.queries import Caller, Queries
 
-Authenticate = Callable[[Headers], Caller]
+Authenticate = Callable[[Headers], Awaitable[Caller]]
 """Tells who calls from the headers.
 
-Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable. Runs in a worker thread, so
-it may block.
+Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable. Runs on the event loop, so
+it must not block.
 """
 
 Throttle = Callable[[Caller], None]

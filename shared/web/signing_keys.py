@@ -60,8 +60,12 @@ class SigningKeys:
         self._retry_at = float("-inf")
         self._search_at = float("-inf")
 
+    def fresh(self, key_id: str) -> RSAPublicKey | None:
+        """Return a key that is known and young: for that, nobody has to wait."""
+        return self._known.keys.get(key_id) if self._age() < LIFETIME_SECONDS else None
+
     def get(self, key_id: str) -> RSAPublicKey:
-        """Return a key.
+        """Return a key; may wait for the issuer.
 
         Raises NotAuthenticated if the issuer has no such key, AuthenticationUnavailable if that
         cannot be told.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from shared.domain import strict_json
@@ -22,7 +21,7 @@ from shared.web.bodies import (
     read_items,
 )
 from shared.web.body_reading import read_json_body
-from shared.web.calls import AuthenticatedCall, Call
+from shared.web.calls import AuthenticatedCall, Call, CallRoute
 from shared.web.openapi import answer, json_body, links_to
 from shared.web.problem_answers import (
     BATCH_TOO_LARGE,
@@ -46,8 +45,9 @@ from shared.web.problems import (
     payload_too_large,
     validation_error,
 )
+from shared.web.threads import in_thread
 
-router = APIRouter()
+router = APIRouter(route_class=CallRoute)
 
 _NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocumentRequest")
 
@@ -79,7 +79,7 @@ _NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocum
 async def submit_document_request(call: AuthenticatedCall) -> Response:
     """Read the body, then leave the event loop for everything else."""
     body = await read_json_body(call.request, MAX_REQUEST_BYTES)
-    return await run_in_threadpool(_submit_one, call, body)
+    return await in_thread(_submit_one, call, body)
 
 
 @router.post(
@@ -97,7 +97,7 @@ async def submit_document_request(call: AuthenticatedCall) -> Response:
 async def submit_document_request_batch(call: AuthenticatedCall) -> Response:
     """Read the body, then leave the event loop for everything else."""
     body = await read_json_body(call.request, MAX_BATCH_BYTES)
-    return await run_in_threadpool(_submit_batch, call, body)
+    return await in_thread(_submit_batch, call, body)
 
 
 def _submit_one(call: Call, body: bytes) -> Response:

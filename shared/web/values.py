@@ -34,7 +34,27 @@ def broken_rule(message: str) -> PydanticCustomError:
     return PydanticCustomError("oms_rule", message)
 
 
-def _without_control_characters(value: str) -> str:
+def _text(most: int, *, may_have_outer_blanks: bool = False) -> AfterValidator:
+    """Allow texts of `most` UTF-16 units, as the database's NVARCHAR counts.
+
+    One check for all rules: a validator for each would cost more than what it looks at.
+    """
+
+    def check(value: str) -> str:
+        if not value.isprintable():  # most are, and then none of these can be in it
+            _refuse_control_characters(value)
+        if not may_have_outer_blanks and value != value.strip():
+            raise broken_rule("must not begin or end with a blank")
+        # Surrogates have been refused before, so this cannot fail.
+        units = len(value) if value.isascii() else len(value.encode("utf-16-le")) // 2
+        if not 1 <= units <= most:
+            raise broken_rule(f"must have 1 to {most} characters (UTF-16 units)")
+        return value
+
+    return AfterValidator(check)
+
+
+def _refuse_control_characters(value: str) -> None:
     if problem := text_violation(value):
         raise broken_rule(problem)
     for position, character in enumerate(value):
@@ -42,25 +62,6 @@ def _without_control_characters(value: str) -> str:
             raise broken_rule(
                 f"contains a control character (U+{ord(character):04X}) at position {position}"
             )
-    return value
-
-
-def _without_outer_blanks(value: str) -> str:
-    if value != value.strip():
-        raise broken_rule("must not begin or end with a blank")
-    return value
-
-
-def _units(most: int) -> AfterValidator:
-    """Limit the length in UTF-16 units, as the database's NVARCHAR counts."""
-
-    def check(value: str) -> str:
-        # Surrogates have been refused before, so this cannot fail.
-        if not 1 <= len(value.encode("utf-16-le")) // 2 <= most:
-            raise broken_rule(f"must have 1 to {most} characters (UTF-16 units)")
-        return value
-
-    return AfterValidator(check)
 
 
 def _xml_name(value: str) -> str:
@@ -101,9 +102,7 @@ def _object(value: Any) -> Any:
 Code = Annotated[
     str,
     Field(strict=True, json_schema_extra={"minLength": 1, "maxLength": 50}),
-    AfterValidator(_without_control_characters),
-    AfterValidator(_without_outer_blanks),
-    _units(50),
+    _text(50),
 ]
 """Which codes there are is for reference data to say."""
 
@@ -112,9 +111,7 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 CorrelationId = Annotated[
     str,
     Field(strict=True, json_schema_extra={"minLength": 1, "maxLength": 100}),
-    AfterValidator(_without_control_characters),
-    AfterValidator(_without_outer_blanks),
-    _units(100),
+    _text(100),
 ]
 
 MetadataKey = Annotated[Code, AfterValidator(_xml_name)]
@@ -122,8 +119,7 @@ MetadataKey = Annotated[Code, AfterValidator(_xml_name)]
 MetadataValue = Annotated[
     str,
     Field(strict=True, json_schema_extra={"minLength": 1, "maxLength": 255}),
-    AfterValidator(_without_control_characters),
-    _units(255),
+    _text(255, may_have_outer_blanks=True),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from shared.jobs.queries import Caller, Queries
 from shared.web.app import create_app
 from shared.web.bodies import EXAMPLE
 from shared.web.security import NotAuthenticated, NotAuthorized, anonymous_caller
-from shared.web.services import Services, Throttle, unlimited
+from shared.web.services import Authenticate, Services, Throttle, unlimited
 from shared.web.throttling import RateLimit
 from tests.contracts.documents import DOCUMENT_REQUEST_API
 from tests.contracts.openapi import Contract, Exchange
@@ -41,7 +41,7 @@ class Api:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.reference_data = FakeReferenceData()
-        self.caller: Callable[[Headers], Caller] = anonymous_caller
+        self.caller: Authenticate = anonymous_caller
         self.limit: Throttle = unlimited
         clock = Clock()
         self.services = Services(
@@ -63,8 +63,8 @@ class Api:
         self.client = TestClient(create_app(self.services))
         self.exchanges: list[Exchange] = []
 
-    def _authenticate(self, headers: Headers) -> Caller:
-        return self.caller(headers)
+    async def _authenticate(self, headers: Headers) -> Caller:
+        return await self.caller(headers)
 
     def _throttle(self, caller: Caller) -> None:
         self.limit(caller)
@@ -162,8 +162,8 @@ def _operations(api: Api) -> Iterator[tuple[str, str]]:
 
 
 def _be_refused(api: Api) -> None:
-    def refuse(error: type[Exception]) -> Callable[[Mapping[str, str]], Caller]:
-        def caller(_headers: Mapping[str, str]) -> Caller:
+    def refuse(error: type[Exception]) -> Authenticate:
+        async def caller(_headers: Mapping[str, str]) -> Caller:
             raise error("why")
 
         return caller
@@ -180,7 +180,11 @@ def _be_refused(api: Api) -> None:
         api.call(method, f"{REQUESTS}/nobody{rest}", 422)
     for path in (REQUESTS, f"{REQUESTS}/summary"):
         api.call("GET", f"{path}?receivedFrom=today&colour=blue", 422)
-    api.caller = lambda _headers: Caller("somebody", frozenset({"NOVA"}))
+
+    async def nova(_headers: Mapping[str, str]) -> Caller:
+        return Caller("somebody", frozenset({"NOVA"}))
+
+    api.caller = nova
     api.submit("one", 403)
     api.limit = RateLimit("1/hour")
     api.limit(Caller("somebody"))
@@ -209,7 +213,7 @@ def _be_unavailable(api: Api) -> None:
 
 
 def _break(api: Api) -> None:
-    def fail(_headers: Mapping[str, str]) -> Caller:
+    async def fail(_headers: Mapping[str, str]) -> Caller:
         raise LookupError
 
     api.caller = fail

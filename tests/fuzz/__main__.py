@@ -49,7 +49,7 @@ class Tally:
         await self._app(scope, receive, count)
 
 
-def known_caller(headers: Mapping[str, str]) -> Caller:
+async def known_caller(headers: Mapping[str, str]) -> Caller:
     """Tell callers apart, so that a route without its guard is found."""
     if headers.get("authorization") != TOKEN:
         raise NotAuthenticated

@@ -1,10 +1,13 @@
+import asyncio
+import gc
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from aiohttp import web
 
-from local.serving import ServerThread
+from local.serving import ServerThread, listening
 
 
 def counting_app() -> web.Application:
@@ -45,6 +48,20 @@ def test_can_be_stopped_during_an_outage() -> None:
 def test_a_taken_port_is_the_callers_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = ServerThread(counting_app(), taken.getsockname()[1])
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="Address already in use"):
             server.start()
         server.stop()
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_a_connection_that_comes_just_before_the_end_is_closed(turns: int) -> None:
+    async def serve() -> socket.socket:
+        async with listening(counting_app(), 0) as listener:
+            address = urlsplit(listener.url)
+            client = socket.create_connection((address.hostname, address.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        return client
+
+    asyncio.run(serve()).close()
+    gc.collect()  # a socket that was left open is a warning, which fails the test

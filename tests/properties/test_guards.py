@@ -88,9 +88,9 @@ WRITES = [
         lambda tx, q: tx.claimed.release(OWNER, [q.request_id], LATER, MUCH_LATER),
     ),
     Write(
-        "assign_to_batch",
+        "assign_to_batches",
         {R.PROCESSING},
-        lambda tx, q: tx.claimed.assign_to_batch(OWNER, [q.request_id], BATCH, "topic", LATER),
+        lambda tx, q: tx.claimed.assign_to_batches(OWNER, {q.request_id: BATCH}, "topic", LATER),
     ),
     Write(
         "fail",
@@ -101,6 +101,16 @@ WRITES = [
         "move",
         {R.PROCESSING},
         lambda tx, q: tx.batched.move([q.request_id], BATCH, OTHER_BATCH),
+    ),
+    *(
+        Write(
+            "note_submitted",
+            {before},
+            lambda tx, q, before=before: tx.batched.note_submitted(  # type: ignore[misc]
+                [a_batch(batch_id=BATCH)], before, LATER
+            ),
+        )
+        for before in R
     ),
     *(change_status(before, status) for before in R for status in R),
     Write(

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
 
-from shared.asgi import with_console
+from shared.asgi_console import with_console
 
 
 @pytest.mark.parametrize(

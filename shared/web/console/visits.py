@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -18,6 +17,7 @@ from shared.web.console.forms import Form, read_form
 from shared.web.console.pages import render
 from shared.web.console.people import Person, Role
 from shared.web.console.services import Console
+from shared.web.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _guarded(show: Show, needs: tuple[Role, ...]) -> Callable[[Request], Any]:
             console.tokens.require(request, form.text(FIELD))
         else:
             request.state.flash = flashes.message_of(request)
-        response = await run_in_threadpool(show, Visit(request, console, person, form))
+        response = await in_thread(show, Visit(request, console, person, form))
         console.tokens.keep(token, request, response)
         if getattr(request.state, "flash", None):
             flashes.forget(response)

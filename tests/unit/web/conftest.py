@@ -66,7 +66,7 @@ def client_of(services: Services) -> Iterator[Callable[..., TestClient]]:
     """Makes a client whose calls come from a caller entitled to some source systems."""
 
     def make(*source_systems: str) -> TestClient:
-        def authenticate(_headers: Mapping[str, str]) -> Caller:
+        async def authenticate(_headers: Mapping[str, str]) -> Caller:
             return Caller("somebody", frozenset(source_systems))
 
         return TestClient(create_app(replace(services, authenticate=authenticate)))

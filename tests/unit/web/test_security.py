@@ -42,7 +42,7 @@ def every_route(app: FastAPI) -> Iterator[tuple[str, str]]:
 def test_every_route_but_the_open_ones_is_guarded(
     services: Services, store: MemoryStore, error: type[Exception], status: int, code: str
 ) -> None:
-    def refuse(_headers: Mapping[str, str]) -> Caller:
+    async def refuse(_headers: Mapping[str, str]) -> Caller:
         raise error("why")
 
     app = create_app(replace(services, authenticate=refuse))
@@ -78,7 +78,7 @@ def test_the_real_checks_refuse_an_anonymous_caller_everywhere(services: Service
 
 
 def test_a_fault_of_the_authentication_lets_nobody_in(services: Services) -> None:
-    def fail(_headers: Mapping[str, str]) -> Caller:
+    async def fail(_headers: Mapping[str, str]) -> Caller:
         raise LookupError
 
     client = TestClient(create_app(replace(services, authenticate=fail)))
@@ -88,7 +88,7 @@ def test_a_fault_of_the_authentication_lets_nobody_in(services: Services) -> Non
 def test_authentication_sees_the_headers(services: Services) -> None:
     seen: list[str] = []
 
-    def look(headers: Mapping[str, str]) -> Caller:
+    async def look(headers: Mapping[str, str]) -> Caller:
         seen.append(headers["authorization"])
         return Caller("x")
 
@@ -98,7 +98,7 @@ def test_authentication_sees_the_headers(services: Services) -> None:
 
 
 def test_the_body_of_a_stranger_is_not_read(services: Services) -> None:
-    def refuse(_headers: Mapping[str, str]) -> Caller:
+    async def refuse(_headers: Mapping[str, str]) -> Caller:
         raise NotAuthenticated
 
     client = TestClient(create_app(replace(services, authenticate=refuse)))

@@ -20,7 +20,7 @@ from tests.integration.waiting import wait_for
 from tests.unit.web.checks import PATH, assert_problem
 
 
-def by_name(headers: Mapping[str, str]) -> Caller:
+async def by_name(headers: Mapping[str, str]) -> Caller:
     if "x-name" not in headers:
         raise NotAuthenticated
     return Caller(headers["x-name"])

@@ -1,0 +1,77 @@
+"""While the database lets calls wait, the event loop serves the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import azure.functions as func
+import pytest
+
+from shared.asgi import api
+from shared.asgi_function import AsgiFunction
+from shared.composition import compose
+from shared.jobs.intake import Intake
+from shared.store import engine as engines
+from shared.store.engine import create_engine
+from tests.unit.clients.support import make_settings
+from tests.unit.jobs.fakes import FakeReferenceData
+
+PATH = "/api/v1/document-requests"
+WAITING = 3
+
+
+@pytest.fixture
+def function(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsgiFunction]:
+    monkeypatch.setattr(engines, "_SQLITE_BUSY_SECONDS", 10)
+    system = compose(make_settings(database_url=database_url))
+    intake = Intake(system.store, FakeReferenceData(), system.clock, uuid4)
+    yield AsgiFunction(api(replace(system, intake=intake)))
+    system.close()
+
+
+def call(function: AsgiFunction, method: str, path: str, **body: Any) -> asyncio.Task[Any]:
+    request = func.HttpRequest(
+        method,
+        f"https://oms.example{path}",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps(body).encode(),
+    )
+    return asyncio.create_task(function(request, None))  # type: ignore[arg-type]
+
+
+def submit(function: AsgiFunction, number: int) -> asyncio.Task[Any]:
+    return call(
+        function,
+        "POST",
+        PATH,
+        sourceSystem="ARCADE",
+        requestCorrelationId=f"REQ-{number}",
+        documentType="INVOICE",
+        documentName="IVZRECPA",
+        language="EN",
+        content={},
+    )
+
+
+@pytest.mark.sqlite_only("the one write lock of SQLite is what calls wait for")
+def test_calls_that_wait_for_the_database_keep_no_other_waiting(
+    function: AsgiFunction, database_url: str
+) -> None:
+    async def run() -> None:
+        engine = create_engine(database_url)
+        with engine.begin():
+            waiting = [submit(function, number) for number in range(WAITING)]
+            for path in ("/health/live", "/health/ready", PATH):
+                answer = await call(function, "GET", path)
+                assert answer.status_code == 200
+                assert not any(task.done() for task in waiting)
+        engine.dispose()
+        answers = await asyncio.gather(*waiting)
+        assert [answer.status_code for answer in answers] == [202] * WAITING
+
+    asyncio.run(run())
