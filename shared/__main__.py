@@ -88,7 +88,8 @@ def _serve(options: argparse.Namespace) -> int:
 
     import uvicorn
 
-    from shared.asgi import api, console, with_console
+    from shared.asgi import api
+    from shared.asgi_console import console, with_console
     from shared.composition import compose
 
     system = compose(settings)

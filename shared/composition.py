@@ -1,6 +1,7 @@
 """The composition root: from settings to jobs. The only place that knows every part.
 
-It stays free of the web framework, which the timers must not import: `shared.asgi` adds that.
+It stays free of the web framework, which the timers must not import: `shared.asgi` and
+`shared.asgi_console` add that.
 """
 
 from __future__ import annotations

@@ -90,7 +90,11 @@ def of_requests(name: str, requests: Sequence[DocumentRequest], batch_id: UUID) 
     first, *others = requests
     with _Work(_of_request(name, first, run, batch_id)) as shared:
         links = [*run, *_links(shared)]
-        spans = [_of_request(name, request, links, batch_id) for request in others]
+        spans = (
+            [_of_request(name, request, links, batch_id) for request in others]
+            if traceparent_of(shared, first.traceparent)
+            else []
+        )
         try:
             yield
         finally:
@@ -106,6 +110,8 @@ def note_transitions(
     for request in requests:
         name = f"{before.value} to {request.status.value}"
         one = _of_request(name, request, links, request.batch_id, began_ns)
+        if traceparent_of(one, request.traceparent) is None:
+            return  # no SDK: the others would be nothing either
         if one.is_recording():
             one.set_attribute("oms.request.generation", request.generation)
             if request.failure:

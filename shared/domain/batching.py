@@ -73,29 +73,31 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def fits_alone(envelope: Envelope, document: RenderedDocument) -> bool:
-    """Tell whether a document is small enough to be submitted at all."""
-    return len(payload(envelope, [])) + len(document.text) <= MAX_BYTES
+def capacity(envelope: Envelope) -> int:
+    """Return how many bytes of documents fit into a payload, commas included.
+
+    The same for every batch of a configuration: client references are all of one length.
+    """
+    return MAX_BYTES - len(payload(envelope, []))
 
 
 def chunk(
-    envelope: Envelope, documents: Iterable[RenderedDocument], max_documents: int
+    documents: Iterable[RenderedDocument], max_documents: int, max_bytes: int
 ) -> Iterator[list[RenderedDocument]]:
-    """Cut documents into batches within the limits of count and bytes, order kept.
+    """Cut documents into batches within limits of count and bytes, order kept.
 
-    `envelope` is that of any of the batches: theirs are all of one length. Every document must
-    fit alone.
+    Every document must fit alone.
     """
     current: list[RenderedDocument] = []
-    empty = size = len(payload(envelope, []))
+    size = 0
     for document in documents:
         if current and (
             len(current) >= min(max_documents, MAX_DOCUMENTS)
-            or size + len(document.text) + 1 > MAX_BYTES
+            or size + len(document.text) + 1 > max_bytes
         ):
             yield current
-            current, size = [], empty
+            current, size = [], 0
+        size += len(document.text) + (1 if current else 0)
         current.append(document)
-        size += len(document.text) + 1
     if current:
         yield current

@@ -72,7 +72,7 @@ def content_violations(content: Mapping[str, Any], path: str = "content") -> lis
     for where, name, value, depth in strict_json.walk(content, path):
         if len(found) >= MAX_VIOLATIONS:
             break
-        if depth > strict_json.MAX_DEPTH and isinstance(value, dict | list):
+        if depth > strict_json.MAX_DEPTH and isinstance(value, (dict, list)):
             return [Violation(path, f"nested deeper than {strict_json.MAX_DEPTH} levels")]
         size += 2 * len(name.encode(errors="replace")) + len("<></>")
         if isinstance(value, str):

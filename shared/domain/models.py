@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -80,10 +80,6 @@ class DocumentRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[Output, ...] = ()
 
-    def routed_to(self, topic: str) -> DocumentRequest:
-        """Return the request with the topic of its event."""
-        return replace(self, event_topic=topic)
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
@@ -147,6 +143,17 @@ class Batch:
     def client_reference(self) -> str:
         """The reference under which Thunderhead knows this batch."""
         return str(self.batch_id)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBatch:
+    """What Thunderhead's acceptance changes of a batch."""
+
+    batch: Batch
+    """As it was when it was sent, or found."""
+    thunderhead_batch_id: str
+    due_at: datetime
+    """When it is polled first."""
 
 
 @dataclass(frozen=True, slots=True)

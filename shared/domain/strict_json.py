@@ -20,7 +20,10 @@ Number = simplejson.RawJSON
 MAX_DEPTH = 64
 """Levels of nesting that a request's content may have; the content object is the first."""
 
+_AS_SENT = simplejson.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_CANONICAL = simplejson.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False)
 
+_CONTAINERS = (dict, list)
 _MAX_PATH = 200
 """Characters of a path that are kept: enough for a reader to find the place."""
 
@@ -114,13 +117,13 @@ def walk(value: Any, path: str) -> Iterator[Node]:
     """
     pending = [iter((Node(path, path, value, 1),))]
     while pending:
-        node = next(pending[-1], None)
-        if node is None:
+        for node in pending[-1]:
+            yield node
+            if isinstance(node.value, _CONTAINERS):
+                pending.append(_children(node))
+                break
+        else:
             pending.pop()
-            continue
-        yield node
-        if isinstance(node.value, dict | list):
-            pending.append(_children(node))
 
 
 def _children(parent: Node) -> Iterator[Node]:
@@ -137,12 +140,9 @@ def _children(parent: Node) -> Iterator[Node]:
 
 def dumps(value: Any) -> str:
     """Write compact JSON in the order of the tree, numbers as they came."""
-    return simplejson.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _AS_SENT.encode(value)
 
 
 def digest(value: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent."""
-    canonical = simplejson.dumps(
-        value, separators=(",", ":"), ensure_ascii=True, sort_keys=True, allow_nan=False
-    )
-    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(value).encode("ascii")).hexdigest()

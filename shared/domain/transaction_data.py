@@ -54,7 +54,7 @@ def _fill(element: etree._Element, value: Any) -> None:
             element.text = value
         case strict_json.Number():
             element.text = value.encoded_json
-        case Mapping():
+        case dict():
             for key, child in value.items():
                 _append(element, key, child)
         case _:  # an array directly inside an array

@@ -76,7 +76,7 @@ class Assembler:
         Yields parcels within the limits of Thunderhead, then each request that cannot be sent.
         """
         step = min(self.max_documents, batching.MAX_DOCUMENTS)
-        envelope = self._envelope(key, self.leases.clock())
+        capacity = batching.capacity(self._envelope(key, self.leases.clock()))
         by_id = {request.request_id: request for request in requests}
         unsendable: list[Unsendable] = []
 
@@ -85,13 +85,13 @@ class Assembler:
                 document = rendered.get(request.request_id)
                 if document is None:
                     unsendable.append(Unsendable(request, UNUSABLE_CONTENT))
-                elif not batching.fits_alone(envelope, document):
+                elif len(document.text) > capacity:
                     unsendable.append(Unsendable(request, TOO_LARGE))
                 else:
                     yield document
 
         rendered = self._render(requests, self.data_type)
-        for documents in batching.chunk(envelope, sendable(), step):
+        for documents in batching.chunk(sendable(), step, capacity):
             ordered = sorted(documents, key=lambda document: document.request_id)
             members = tuple(by_id[document.request_id] for document in ordered)
             yield self._parcel(key, members, ordered, owner)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+GATHERING_SECONDS = 0.1
+"""How long a result waits for others, with which it is recorded: a commit costs as much for one."""
 
 
 class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
@@ -23,7 +28,9 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
         self._pool = ThreadPoolExecutor(concurrency, "thunderhead")
-        self._pending: set[Future[T]] = set()
+        self._done: SimpleQueue[Future[T]] = SimpleQueue()
+        self._pending = 0
+        """Waiting, under way, or done and not yet taken up."""
 
     def __exit__(
         self,
@@ -36,28 +43,35 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
     @property
     def room(self) -> int:
         """How many more may be started so that nobody idles while the next are claimed."""
-        return 3 * self._concurrency - len(self._pending)
+        return 3 * self._concurrency - self._pending
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
         """Begin a call as soon as a thread is free; it knows the run's span as its own thread."""
+        self._pending += 1
         context = copy_context()
-        self._pending.add(self._pool.submit(lambda: context.run(call, *args, **kwargs)))
+        future = self._pool.submit(lambda: context.run(call, *args, **kwargs))
+        future.add_done_callback(self._done.put)
 
     def finished(self) -> Iterator[list[T]]:
         """Yield what finished, until little enough is under way to claim more."""
-        return self._finished(at_most=2 * self._concurrency)
+        return self._finished(at_most=self._concurrency + self._concurrency // 2)
 
     def all_finished(self) -> Iterator[list[T]]:
         """Yield what finished, until nothing is under way: also what is started meanwhile."""
         return self._finished(at_most=0)
 
     def _finished(self, at_most: int) -> Iterator[list[T]]:
-        while True:
-            done = {future for future in self._pending if future.done()}
-            self._pending -= done
-            if done:
-                yield [future.result() for future in done]
-            elif len(self._pending) <= at_most:
+        while self._pending > at_most:
+            done = list(self._gathered(self._pending - at_most))
+            self._pending -= len(done)
+            yield [future.result() for future in done]
+
+    def _gathered(self, wanted: int) -> Iterator[Future[T]]:
+        """Wait for a result; then a moment for others, until there are as many as are wanted."""
+        yield self._done.get()
+        ends_at = time.monotonic() + GATHERING_SECONDS
+        for _ in range(min(wanted, self._concurrency) - 1):
+            try:
+                yield self._done.get(timeout=max(0.0, ends_at - time.monotonic()))
+            except Empty:
                 return
-            else:
-                wait(self._pending, return_when=FIRST_COMPLETED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -110,19 +110,19 @@ class Claiming:
         Raises LeaseLost if another worker has taken over any of it; nothing is written then.
         """
         now = self.leases.clock()
+        batch_of = {one: parcel.batch.batch_id for parcel in parcels for one in parcel.request_ids}
 
         def work(tx: Transaction) -> tuple[int, int]:
-            if parcels:
-                tx.batches.insert([parcel.batch for parcel in parcels])
-            for parcel in parcels:
-                for topic, ids in _by_topic(parcel.requests):
-                    batch_id = parcel.batch.batch_id
-                    assigned = tx.claimed.assign_to_batch(claim.owner, ids, batch_id, topic, now)
-                    if assigned != len(ids):
-                        raise LeaseLost(str(claim.owner))
+            tx.batches.insert([parcel.batch for parcel in parcels])
+            for topic, ids in enriched.by_topic(batch_of):
+                assigned = tx.claimed.assign_to_batches(
+                    claim.owner, {one: batch_of[one] for one in ids}, topic, now
+                )
+                if assigned != len(ids):
+                    raise LeaseLost(str(claim.owner))
             failed = 0
             for failure, requests in enriched.failures.items():
-                for topic, ids in _by_topic(requests):
+                for topic, ids in enriched.by_topic(one.request_id for one in requests):
                     ended = tx.claimed.fail(claim.owner, ids, failure, topic, now)
                     self._record(tx, ended, RequestStatus.PROCESSING, now)
                     failed += len(ended)
@@ -187,11 +187,3 @@ class Claiming:
         self.recorder.record(
             tx, requests, before, now, actor=PROCESSING, reason=reason, run_id=self.run.run_id
         )
-
-
-def _by_topic(requests: Iterable[DocumentRequest]) -> Iterable[tuple[str, list[UUID]]]:
-    """Group requests by the topic of their event."""
-    groups: defaultdict[str, list[UUID]] = defaultdict(list)
-    for request in requests:
-        groups[request.event_topic or ""].append(request.request_id)
-    return groups.items()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from uuid import UUID
 
 from shared.domain.batching import BatchKey
 from shared.domain.enrichment import Enrichment, enrich, footer_of
@@ -17,7 +18,7 @@ from shared.jobs.ports import ReferenceData
 
 @dataclass(slots=True)
 class Enriched:
-    """A claim after enrichment. Every request carries the topic of its event."""
+    """A claim after enrichment."""
 
     groups: dict[BatchKey, list[DocumentRequest]] = field(default_factory=lambda: defaultdict(list))
     failures: dict[Failure, list[DocumentRequest]] = field(
@@ -25,8 +26,17 @@ class Enriched:
     )
     unanswered: list[DocumentRequest] = field(default_factory=list)
     """Reference data gave no usable answer for these; they wait, the others go on."""
+    topics: dict[UUID, str] = field(default_factory=dict)
+    """Where the events of the others will go, by request id."""
     outage: ReferenceDataUnavailable | None = None
     """Reference data as a whole is out, not just the answer for one configuration."""
+
+    def by_topic(self, request_ids: Iterable[UUID]) -> Iterable[tuple[str, list[UUID]]]:
+        """Group requests by the topic of their events."""
+        groups: defaultdict[str, list[UUID]] = defaultdict(list)
+        for request_id in request_ids:
+            groups[self.topics[request_id]].append(request_id)
+        return groups.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +67,12 @@ class Enricher:
             if enrichment is None:
                 result.unanswered.append(request)
                 continue
-            routed = request.routed_to(self.topic_for(enrichment.topic))
+            result.topics[request.request_id] = self.topic_for(enrichment.topic)
             if enrichment.failure:
-                result.failures[enrichment.failure].append(routed)
+                result.failures[enrichment.failure].append(request)
             else:
                 key = BatchKey(enrichment.batch_config_id, enrichment.properties)
-                result.groups[key].append(routed)
+                result.groups[key].append(request)
         return result
 
     def _answer(

@@ -6,8 +6,9 @@ before anything else is asked, so it works while reference data is down too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,39 @@ class Unverifiable:
 Answer = Stored | Replayed | Reused | Invalid | Unverifiable
 
 
+class _CodesOfDay:
+    """The codes in effect on a day (UTC); each type is asked for once."""
+
+    def __init__(self, reference_data: ReferenceData, day: date) -> None:
+        self._reference_data = reference_data
+        self._day = day
+        self._known: dict[str, Collection[str]] = {}
+
+    def refusal(self, request: NewRequest) -> Invalid | Unverifiable | None:
+        """Check the codes of a request."""
+        codes = [
+            ("sourceSystem", "SOURCE_SYSTEM", request.source_system),
+            ("documentType", "DOCUMENT_TYPE", request.document_type),
+            ("documentName", "DOCUMENT_NAME", request.document_name),
+            ("language", "LANGUAGE", request.language),
+            *((f"metadata.{key}", "METADATA_KEY", key) for key in request.metadata),
+        ]
+        try:
+            violations = tuple(
+                Violation(field, f"is not a {code_type} code in effect on {self._day.isoformat()}")
+                for field, code_type, code in codes
+                if code not in self._of_type(code_type)
+            )
+        except ReferenceDataUnavailable:
+            return Unverifiable()
+        return Invalid(violations) if violations else None
+
+    def _of_type(self, code_type: str) -> Collection[str]:
+        if code_type not in self._known:
+            self._known[code_type] = self._reference_data.codes(code_type, self._day)
+        return self._known[code_type]
+
+
 class Intake:
     """Accepts document requests."""
 
@@ -86,13 +120,14 @@ class Intake:
         safe.
         """
         digests = [body_digest(request) for request in requests]
+        codes = _CodesOfDay(self._reference_data, self._clock().date())
         answers: dict[int, Answer] = {}
         for _ in range(_MAX_ROUNDS):
             self._answer_known(requests, digests, answers)
             fresh: dict[CorrelationKey, int] = {}
             for index, request in enumerate(requests):
                 if index not in answers and _key(request) not in fresh:
-                    refusal = self._refusal(request)
+                    refusal = codes.refusal(request)
                     if refusal:
                         answers[index] = refusal
                     else:
@@ -123,26 +158,6 @@ class Intake:
             if found := known.get(_key(requests[index])):
                 same = found.body_digest == digests[index]
                 answers[index] = Replayed(found) if same else Reused(found.request_id)
-
-    def _refusal(self, request: NewRequest) -> Invalid | Unverifiable | None:
-        """Check the codes against the reference data of today (UTC)."""
-        today = self._clock().date()
-        codes = [
-            ("sourceSystem", "SOURCE_SYSTEM", request.source_system),
-            ("documentType", "DOCUMENT_TYPE", request.document_type),
-            ("documentName", "DOCUMENT_NAME", request.document_name),
-            ("language", "LANGUAGE", request.language),
-            *((f"metadata.{key}", "METADATA_KEY", key) for key in request.metadata),
-        ]
-        try:
-            violations = tuple(
-                Violation(field, f"is not a {code_type} code in effect on {today.isoformat()}")
-                for field, code_type, code in codes
-                if code not in self._reference_data.codes(code_type, today)
-            )
-        except ReferenceDataUnavailable:
-            return Unverifiable()
-        return Invalid(violations) if violations else None
 
     def _store_all(
         self,

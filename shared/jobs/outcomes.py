@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -80,12 +81,13 @@ class Recorder:
 def _show(requests: Sequence[DocumentRequest], before: RequestStatus, began_ns: int) -> None:
     """Tell traces and metrics of committed changes."""
     tracing.note_transitions(requests, before, began_ns)
+    kinds = Counter((request.status, request.failure) for request in requests)
+    for (status, failure), count in kinds.items():
+        attributes = {"oms.request.status": status.value}
+        if failure:
+            attributes["oms.failure.category"] = failure.category.value
+        TRANSITIONS.record(count, attributes)
     for request in requests:
-        status = {"oms.request.status": request.status.value}
-        category = (
-            {"oms.failure.category": request.failure.category.value} if request.failure else {}
-        )
-        TRANSITIONS.record(1, status | category)
         submitted_at = request.submitted_at
         if submitted_at is None:
             continue
@@ -93,4 +95,4 @@ def _show(requests: Sequence[DocumentRequest], before: RequestStatus, began_ns: 
             SUBMISSION_DURATION.record((submitted_at - request.received_at).total_seconds())
         elif before is RequestStatus.SUBMITTED and request.completed_at:
             seconds = (request.completed_at - submitted_at).total_seconds()
-            GENERATION_DURATION.record(seconds, status)
+            GENERATION_DURATION.record(seconds, {"oms.request.status": request.status.value})

@@ -5,13 +5,13 @@ At rest (intake, reading, people), owned by a claim, owned by a batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from shared.domain.models import DocumentRequest, Failure
+from shared.domain.models import Batch, DocumentRequest, Failure
 from shared.domain.statuses import FailureCategory, RequestStatus
 from shared.jobs.console_models import Count
 
@@ -125,10 +125,10 @@ class ClaimedRequests(Protocol):
     ) -> Sequence[DocumentRequest]:
         """Give claimed requests back: RECEIVED, due later. Returns those that were ours."""
 
-    def assign_to_batch(
-        self, owner: UUID, request_ids: Sequence[UUID], batch_id: UUID, topic: str, now: datetime
+    def assign_to_batches(
+        self, owner: UUID, batch_of: Mapping[UUID, UUID], topic: str, now: datetime
     ) -> int:
-        """Hand claimed requests to a batch, which alone owns them from then on.
+        """Hand claimed requests to batches, which alone own them from then on.
 
         `topic` is where their events will go. Returns how many were ours.
         """
@@ -155,6 +155,11 @@ class BatchedRequests(Protocol):
 
     def move(self, request_ids: Sequence[UUID], old: UUID, new: UUID) -> int:
         """Hand PROCESSING requests of one batch to another; returns how many moved."""
+
+    def note_submitted(
+        self, batches: Sequence[Batch], before: RequestStatus, now: datetime
+    ) -> Set[UUID]:
+        """Move the requests of batches from a status to SUBMITTED; returns which moved."""
 
     def change_status(
         self,

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from shared.domain.figures import Figures
 from shared.domain.models import (
+    AcceptedBatch,
     Batch,
     HistoryEntry,
     JobMessage,
@@ -98,10 +99,8 @@ class Batches(Protocol):
     def mark_sending(self, batch: Batch) -> bool:
         """Note that the batch, as it is here, is about to be sent again."""
 
-    def record_submitted(
-        self, batch: Batch, thunderhead_batch_id: str, now: datetime, due_at: datetime
-    ) -> bool:
-        """SUBMITTING or HELD → SUBMITTED, first poll at `due_at`."""
+    def record_submitted(self, accepted: Sequence[AcceptedBatch], now: datetime) -> Set[UUID]:
+        """SUBMITTING or HELD → SUBMITTED; returns the batches that were still ours."""
 
     def record_wait(self, batch: Batch, now: datetime, due_at: datetime) -> bool:
         """Keep an intent, as it is here, until later."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from shared.domain import submission
-from shared.domain.models import Batch
+from shared.domain.models import AcceptedBatch, Batch, DocumentRequest
 from shared.domain.polling import GenerationTime, PollingBounds
 from shared.domain.retrying import Backoff
 from shared.domain.statuses import BatchState, RequestStatus
@@ -30,6 +30,7 @@ from shared.domain.submission import (
 )
 from shared.domain.timing import after
 from shared.jobs import pausing
+from shared.jobs.acceptance import Acceptance, record_acceptances
 from shared.jobs.assembling import Assembler, Parcel
 from shared.jobs.leasing import Leases
 from shared.jobs.outcomes import Recorder
@@ -52,6 +53,16 @@ class _Change:
     next_parcels: tuple[Parcel, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """Thunderhead has the batch; these are written together."""
+
+    acceptance: Acceptance
+    documents: int
+    counter: str = "submitted"
+    next_parcels: tuple[Parcel, ...] = ()
+
+
 @dataclass(slots=True)
 class SubmissionResults:
     """Writes the outcomes of one run."""
@@ -71,8 +82,9 @@ class SubmissionResults:
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Parcel]:
         """Commit some outcomes together; returns the batches that are to be sent next."""
-        changes = [self._change(outcome) for outcome in outcomes]
-        applied = self.store.write(lambda tx: [change.apply(tx) for change in changes])
+        now = self.leases.clock()
+        changes = [self._change(outcome, now) for outcome in outcomes]
+        applied = self.store.write(lambda tx: self._apply(tx, changes, now))
         parcels: list[Parcel] = []
         counts: Counter[str] = Counter()
         for change, is_ours in zip(changes, applied, strict=True):
@@ -82,7 +94,20 @@ class SubmissionResults:
         self.run.counts.update(counts)
         return parcels
 
-    def _change(self, outcome: Outcome) -> _Change:
+    def _apply(
+        self, tx: Transaction, changes: Sequence[_Change | _Submitted], now: datetime
+    ) -> list[bool]:
+        """Write changes; tells of each whether its batch was still ours."""
+        accepted = [change.acceptance for change in changes if isinstance(change, _Submitted)]
+        recorded = record_acceptances(tx, self.recorder, accepted, now, self.run.run_id)
+        return [
+            change.acceptance.batch_id in recorded
+            if isinstance(change, _Submitted)
+            else change.apply(tx)
+            for change in changes
+        ]
+
+    def _change(self, outcome: Outcome, now: datetime) -> _Change | _Submitted:
         parcel = outcome.parcel
         if outcome.decision is None:
             return _Change(lambda _: False, "lost", len(parcel.requests))
@@ -91,10 +116,10 @@ class SubmissionResults:
             if not isinstance(outcome.decision, Wait):
                 self.pauses.end(pausing.THUNDERHEAD)
         if parcel.batch.state is BatchState.HELD:
-            return self._looked_up(parcel, outcome.decision)
+            return self._looked_up(parcel, outcome.decision, now)
         match self._with_patience(outcome.decision, parcel.batch):
             case Record() as decision:
-                return self._submitted(parcel, decision)
+                return self._submitted(parcel, decision, now)
             case Dissolve() as decision:
                 return self._dissolved(parcel, decision)
             case Resend() as decision:
@@ -114,29 +139,20 @@ class SubmissionResults:
         counts = batch.in_flight and self.thunderhead_answered
         return batch.attempts + counts
 
-    def _submitted(self, parcel: Parcel, decision: Record) -> _Change:
+    def _submitted(self, parcel: Parcel, decision: Record, now: datetime) -> _Submitted:
         self.pauses.end(pausing.SUBMISSIONS)
-        now = self.leases.clock()
         batch = parcel.batch
         wait = self.polling.first_poll(
             self._generation_times().get(batch.batch_config_id), decision.retry_after
         )
-        before = RequestStatus.HELD if batch.state is BatchState.HELD else RequestStatus.PROCESSING
+        due_at = after(now, wait)
+        accepted = AcceptedBatch(batch, decision.thunderhead_batch_id, due_at)
+        return _Submitted(Acceptance(parcel, accepted), len(parcel.requests))
 
-        def apply(tx: Transaction) -> bool:
-            if not tx.batches.record_submitted(
-                batch, decision.thunderhead_batch_id, now, after(now, wait)
-            ):
-                return False
-            self._move(tx, batch, before, RequestStatus.SUBMITTED, now)
-            return True
-
-        return _Change(apply, "submitted", len(parcel.requests))
-
-    def _looked_up(self, parcel: Parcel, decision: Decision) -> _Change:
+    def _looked_up(self, parcel: Parcel, decision: Decision, now: datetime) -> _Change | _Submitted:
         """Release a HELD batch that Thunderhead shows after all; else look again later."""
         if isinstance(decision, Record):
-            return self._submitted(parcel, decision)
+            return self._submitted(parcel, decision, now)
         if isinstance(decision, Wait | Doubt):
             self._be_patient(decision)
         batch, again_at = parcel.batch, self._look_again_at(parcel.batch)
@@ -169,7 +185,10 @@ class SubmissionResults:
             if not tx.batches.hold(batch, reason, now, look_again_at=again_at):
                 return False
             tx.after_commit(partial(self._alert, batch, reason))
-            self._move(tx, batch, RequestStatus.PROCESSING, RequestStatus.HELD, now, reason)
+            held = tx.batched.change_status(
+                batch.batch_id, RequestStatus.PROCESSING, RequestStatus.HELD, now
+            )
+            self._record(tx, held, now, reason)
             return True
 
         return _Change(apply, "held", len(parcel.requests))
@@ -270,29 +289,24 @@ class SubmissionResults:
                     request_ids=[request_id],
                     failure=failure,
                 )
-                self.recorder.record(
-                    tx,
-                    failed,
-                    RequestStatus.PROCESSING,
-                    now,
-                    actor=PROCESSING,
-                    run_id=self.run.run_id,
-                )
+                self._record(tx, failed, now)
             return True
 
         return _Change(apply, "failed", len(decision.failures), successors)
 
-    def _move(
+    def _record(
         self,
         tx: Transaction,
-        batch: Batch,
-        before: RequestStatus,
-        status: RequestStatus,
+        requests: Sequence[DocumentRequest],
         now: datetime,
         reason: str | None = None,
     ) -> None:
-        """Take all requests of a batch from one status to another."""
-        changed = tx.batched.change_status(batch.batch_id, before, status, now)
         self.recorder.record(
-            tx, changed, before, now, actor=PROCESSING, reason=reason, run_id=self.run.run_id
+            tx,
+            requests,
+            RequestStatus.PROCESSING,
+            now,
+            actor=PROCESSING,
+            reason=reason,
+            run_id=self.run.run_id,
         )

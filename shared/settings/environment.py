@@ -23,6 +23,8 @@ class Environment(BaseSettings):
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
+        # Of all the groups, what is read is built alone.
+        defer_build=True,
     )
 
     environment: str = Field(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Update, select, update
 
-from shared.domain.models import DocumentRequest, Failure
+from shared.domain.models import Batch, DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.store import request_details
-from shared.store.request_rows import terminal_values, to_request, with_event_details
+from shared.store.request_rows import ROW, terminal_values, to_request, with_event_details
 from shared.store.statements import chunks, setting
 from shared.store.tables import document_requests
 
 r = document_requests.c
+
+DOCUMENTS_PER_STATEMENT = 500
+"""SQL Server escalates to a table lock at about 5,000 locks, of which a document may take a few."""
 
 
 class BatchedRequestsTable:
@@ -28,7 +31,7 @@ class BatchedRequestsTable:
     def of(self, batch_id: UUID, status: RequestStatus) -> Sequence[DocumentRequest]:
         """Return the requests of a batch in a status, with metadata, ordered by id."""
         rows = self._connection.execute(
-            select(document_requests).where(r.batch_id == batch_id, r.status == status.value)
+            select(*ROW).where(r.batch_id == batch_id, r.status == status.value)
         )
         # Ordered here: SQL Server orders a uniqueidentifier by its last bytes first.
         requests = sorted((to_request(row) for row in rows), key=lambda q: q.request_id)
@@ -61,6 +64,31 @@ class BatchedRequestsTable:
             ).rowcount
         return moved
 
+    def note_submitted(
+        self, batches: Sequence[Batch], before: RequestStatus, now: datetime
+    ) -> Set[UUID]:
+        """Move the requests of batches from a status to SUBMITTED; returns which moved."""
+        moved: set[UUID] = set()
+        for some in _pieces(batches):
+            moved.update(
+                self._connection.scalars(
+                    update(document_requests)
+                    .where(
+                        r.batch_id.in_([batch.batch_id for batch in some]),
+                        r.status == before.value,
+                    )
+                    .values(
+                        status=RequestStatus.SUBMITTED.value,
+                        submitted_at=now,
+                        waiting_since=now,
+                        updated_at=now,
+                        version=r.version + 1,
+                    )
+                    .returning(r.request_id)
+                )
+            )
+        return moved
+
     def change_status(
         self,
         batch_id: UUID,
@@ -78,13 +106,11 @@ class BatchedRequestsTable:
         values: dict[str, Any] = {"status": after.value, "waiting_since": now}
         if after.is_terminal:
             values = terminal_values(after, failure, now)
-        elif after is RequestStatus.SUBMITTED:
-            values["submitted_at"] = now
         statement = (
             update(document_requests)
             .where(r.batch_id == batch_id, r.status == before.value)
             .values(updated_at=now, version=r.version + 1, **setting(values))
-            .returning(*r)
+            .returning(*ROW)
         )
         pieces: list[Update] = [statement]
         if request_ids is not None:
@@ -107,7 +133,7 @@ class BatchedRequestsTable:
                     r.request_id.in_(some),
                 )
                 .values(generated_late_at=now, updated_at=now, version=r.version + 1)
-                .returning(*r)
+                .returning(*ROW)
             )
             noted.extend(to_request(row) for row in self._connection.execute(statement))
         return noted
@@ -115,3 +141,17 @@ class BatchedRequestsTable:
     def add_outputs(self, requests: Sequence[DocumentRequest]) -> None:
         """Keep what was generated for requests."""
         request_details.insert_outputs(self._connection, requests)
+
+
+def _pieces(batches: Sequence[Batch]) -> Iterator[Sequence[Batch]]:
+    """Cut batches into pieces of a few documents, or of one batch that has more."""
+    piece: list[Batch] = []
+    documents = 0
+    for batch in batches:
+        documents += batch.document_count
+        if piece and documents > DOCUMENTS_PER_STATEMENT:
+            yield piece
+            piece, documents = [], batch.document_count
+        piece.append(batch)
+    if piece:
+        yield piece

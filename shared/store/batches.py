@@ -6,21 +6,24 @@ a worker that lost its lease changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, literal_column, select, update
+from sqlalchemy import Connection, and_, bindparam, literal_column, null, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from shared.domain.models import Batch, JobMessage
+from shared.domain.models import AcceptedBatch, Batch, JobMessage
 from shared.domain.statuses import BatchState
 from shared.domain.thunderhead import BatchReport
 from shared.jobs.console_models import BatchFilter, BatchRecord, Position, RecordedMessage
 from shared.jobs.request_storage import MOST_BROUGHT_FORWARD
 from shared.store import batch_search
 from shared.store.batch_rows import message_row, report_values, to_batch, to_row
-from shared.store.statements import claim, insert_rows, setting
+from shared.store.statements import by_key, chunks, claim, insert_rows, keyed, places, setting
 from shared.store.tables import batch_messages, batches
 
 b = batches.c
@@ -101,27 +104,23 @@ class BatchesTable:
             },
         )
 
-    def record_submitted(
-        self, batch: Batch, thunderhead_batch_id: str, now: datetime, due_at: datetime
-    ) -> bool:
-        """SUBMITTING or HELD → SUBMITTED, first poll at `due_at`; False if no longer ours."""
-        return self._change(
-            batch,
-            batch.state,
-            {
-                "state": BatchState.SUBMITTED.value,
-                "version": b.version + 1,
-                "thunderhead_batch_id": thunderhead_batch_id,
-                "submitted_at": now,
-                "updated_at": now,
-                "due_at": due_at,
-                "in_flight": False,
-                "failures": 0,
-                "polls": 0,
-                "terminal_since": None,
-                "lease_owner": None,
-            },
-        )
+    def record_submitted(self, accepted: Sequence[AcceptedBatch], now: datetime) -> Set[UUID]:
+        """SUBMITTING or HELD → SUBMITTED; returns the batches that were still ours."""
+        recorded: set[UUID] = set()
+        for (state, owner, due_at), alike in _alike(accepted):
+            for some in chunks(alike):
+                vendor_ids = [(one.batch.batch_id, one.thunderhead_batch_id) for one in some]
+                parameters = {
+                    "ids": [batch_id for batch_id, _ in vendor_ids],
+                    "before": state.value,
+                    "owner": owner,
+                    "first_poll_at": due_at,
+                    "now": now,
+                    **keyed(vendor_ids, places(len(some))),
+                }
+                changed = self._connection.scalars(_acceptance(places(len(some))), parameters)
+                recorded.update(changed)
+        return recorded
 
     def look_again(self, batch: Batch, due_at: datetime) -> bool:
         """Keep a HELD batch for its next look-up; False if no longer ours."""
@@ -290,3 +289,41 @@ class BatchesTable:
             .values(setting(values))
         )
         return changed.rowcount == 1
+
+
+def _alike(
+    accepted: Sequence[AcceptedBatch],
+) -> Iterable[tuple[tuple[BatchState, UUID | None, datetime], Sequence[AcceptedBatch]]]:
+    """Group batches by what one statement may change together."""
+    groups: defaultdict[tuple[BatchState, UUID | None, datetime], list[AcceptedBatch]]
+    groups = defaultdict(list)
+    for one in accepted:
+        groups[one.batch.state, one.batch.lease_owner, one.due_at].append(one)
+    return groups.items()
+
+
+@cache
+def _acceptance(rows: int) -> ReturningUpdate[UUID]:
+    """Build the change of as many batches to SUBMITTED, each with a vendor's id of its own."""
+    return (
+        update(batches)
+        .where(
+            b.batch_id.in_(bindparam("ids", expanding=True)),
+            b.state == bindparam("before"),
+            b.lease_owner == bindparam("owner"),
+        )
+        .values(
+            state=BatchState.SUBMITTED.value,
+            version=b.version + 1,
+            thunderhead_batch_id=by_key(b.batch_id, b.thunderhead_batch_id, rows),
+            submitted_at=bindparam("now"),
+            updated_at=bindparam("now"),
+            due_at=bindparam("first_poll_at"),
+            in_flight=False,
+            failures=0,
+            polls=0,
+            terminal_since=null(),
+            lease_owner=null(),
+        )
+        .returning(b.batch_id)
+    )

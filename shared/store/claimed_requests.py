@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, null, update
+from sqlalchemy import Connection, Update, bindparam, null, update
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import RequestStatus
 from shared.store import request_details
-from shared.store.request_rows import terminal_values, to_request, with_event_details
-from shared.store.statements import chunks, claim, setting
+from shared.store.request_rows import ROW, terminal_values, to_request, with_event_details
+from shared.store.statements import by_key, chunks, claim, keyed, places, setting
 from shared.store.tables import document_requests
 
 r = document_requests.c
@@ -46,10 +47,12 @@ class ClaimedRequestsTable:
                 "updated_at": now,
                 "version": r.version + 1,
             },
+            returning=ROW,
         )
         rows = self._connection.execute(statement).all()
-        claimed = sorted((to_request(row) for row in rows), key=lambda q: q.received_at)
-        return request_details.with_metadata(self._connection, claimed)
+        metadata = request_details.metadata(self._connection, [row.request_id for row in rows])
+        claimed = (to_request(row, metadata[row.request_id]) for row in rows)
+        return sorted(claimed, key=lambda request: request.received_at)
 
     def renew(self, owner: UUID, request_ids: Sequence[UUID], leased_until: datetime) -> int:
         """Extend the lease of a claim; returns how many of its requests are still ours."""
@@ -70,7 +73,7 @@ class ClaimedRequestsTable:
         self, owner: UUID, request_ids: Sequence[UUID], now: datetime, due_at: datetime
     ) -> Sequence[DocumentRequest]:
         """Give claimed requests back: RECEIVED, due later. Returns those that were ours."""
-        return self._change(
+        return self._changed(
             owner,
             request_ids,
             now,
@@ -81,21 +84,25 @@ class ClaimedRequestsTable:
             },
         )
 
-    def assign_to_batch(
-        self, owner: UUID, request_ids: Sequence[UUID], batch_id: UUID, topic: str, now: datetime
+    def assign_to_batches(
+        self, owner: UUID, batch_of: Mapping[UUID, UUID], topic: str, now: datetime
     ) -> int:
-        """Hand claimed requests to a batch, which alone owns them from then on.
+        """Hand claimed requests to batches, which alone own them from then on.
 
         Returns how many were ours.
         """
-        return len(
-            self._change(
-                owner,
-                request_ids,
-                now,
-                {"batch_id": batch_id, "event_topic": topic, "due_at": None, "failures": 0},
-            )
-        )
+        assigned = 0
+        for some in chunks(list(batch_of.items())):
+            parameters = {
+                "ids": [request_id for request_id, _ in some],
+                "owner": owner,
+                "topic": topic,
+                "now": now,
+                **keyed(some, places(len(some))),
+            }
+            statement = _assignment(places(len(some)))
+            assigned += self._connection.execute(statement, parameters).rowcount
+        return assigned
 
     def fail(
         self,
@@ -106,7 +113,7 @@ class ClaimedRequestsTable:
         now: datetime,
     ) -> Sequence[DocumentRequest]:
         """End claimed requests as FAILED. Returns the rows that changed, whole."""
-        rows = self._change(
+        rows = self._changed(
             owner,
             request_ids,
             now,
@@ -118,22 +125,40 @@ class ClaimedRequestsTable:
         )
         return with_event_details(self._connection, rows)
 
-    def _change(
+    def _changed(
         self, owner: UUID, request_ids: Sequence[UUID], now: datetime, values: dict[str, Any]
     ) -> list[DocumentRequest]:
         changed: list[DocumentRequest] = []
         for some in chunks(request_ids):
-            statement = (
-                update(document_requests)
-                .where(
-                    r.request_id.in_(some),
-                    r.lease_owner == owner,
-                    r.status == RequestStatus.PROCESSING.value,
-                )
-                .values(
-                    lease_owner=null(), updated_at=now, version=r.version + 1, **setting(values)
-                )
-                .returning(*r)
-            )
+            statement = _change(owner, some, now, values).returning(*ROW)
             changed.extend(to_request(row) for row in self._connection.execute(statement))
         return changed
+
+
+def _change(owner: Any, request_ids: Any, now: Any, values: dict[str, Any]) -> Update:
+    """Build the change of requests that a claim still owns."""
+    return (
+        update(document_requests)
+        .where(
+            r.request_id.in_(request_ids),
+            r.lease_owner == owner,
+            r.status == RequestStatus.PROCESSING.value,
+        )
+        .values(lease_owner=null(), updated_at=now, version=r.version + 1, **setting(values))
+    )
+
+
+@cache
+def _assignment(requests: int) -> Update:
+    """Build the change of as many requests, each to a batch of its own."""
+    return _change(
+        bindparam("owner"),
+        bindparam("ids", expanding=True),
+        bindparam("now"),
+        {
+            "batch_id": by_key(r.request_id, r.batch_id, requests),
+            "event_topic": bindparam("topic"),
+            "due_at": None,
+            "failures": 0,
+        },
+    )

@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -18,7 +19,7 @@ from shared.store.batched_requests import BatchedRequestsTable
 from shared.store.batches import BatchesTable
 from shared.store.claimed_requests import ClaimedRequestsTable
 from shared.store.database_errors import is_worth_repeating
-from shared.store.engine import READ_ONLY
+from shared.store.engine import READ_ONLY, Turn, turn_to_write
 from shared.store.figures import FiguresTables
 from shared.store.generation_times import GenerationTimesTable
 from shared.store.history import HistoryTable
@@ -71,18 +72,20 @@ class SqlStore:
 
     def __init__(self, engine: Engine, pause: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
+        self._reading = engine.execution_options(**{READ_ONLY: True})
         self._pause = pause
+        self._turn = turn_to_write(engine)
 
     def write(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run work in one transaction, again from its start where the database asks for it.
 
         Raises DatabaseUnavailable when it cannot be reached, or after several runs.
         """
-        return self._run(work, self._engine)
+        return self._run(work, self._engine, self._turn)
 
     def read(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run work that only reads. Raises DatabaseUnavailable."""
-        return self._run(work, self._engine.execution_options(**{READ_ONLY: True}))
+        return self._run(work, self._reading, nullcontext)
 
     def is_migrated(self) -> bool:
         """Tell whether the database has a schema. Raises DatabaseUnavailable."""
@@ -105,10 +108,10 @@ class SqlStore:
         """Close the pooled connections."""
         self._engine.dispose()
 
-    def _run(self, work: Callable[[SqlTransaction], T], engine: Engine) -> T:
+    def _run(self, work: Callable[[SqlTransaction], T], engine: Engine, turn: Turn) -> T:
         for run in range(1, _MAX_RUNS + 1):
             try:
-                with engine.begin() as connection:
+                with turn(), engine.begin() as connection:
                     transaction = SqlTransaction(connection)
                     result = work(transaction)
             except DBAPIError as error:

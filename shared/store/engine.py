@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -11,7 +14,7 @@ from sqlalchemy import create_engine as create_sqlalchemy_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from shared.errors import SettingsError
+from shared.errors import DatabaseUnavailable, SettingsError
 from shared.store.spans import trace_statements
 from shared.store.sql_server import create_sql_server_engine
 
@@ -19,6 +22,8 @@ READ_ONLY = "oms_read_only"
 """Execution option of a connection that will only read."""
 
 _SQLITE_BUSY_SECONDS = 30
+
+Turn = Callable[[], AbstractContextManager[None]]
 
 
 def create_engine(url: str) -> Engine:
@@ -62,6 +67,28 @@ def _create(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_sql_server_engine(address)
+
+
+def turn_to_write(engine: Engine) -> Turn:
+    """Return what a transaction that writes has to enter first, once for an engine.
+
+    SQLite has one writer at a time, and no queue: who waits there sleeps, also when the writer
+    before is done. So the threads of a process queue here. Raises DatabaseUnavailable.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext
+    lock = Lock()
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        if not lock.acquire(timeout=_SQLITE_BUSY_SECONDS):
+            raise DatabaseUnavailable("others have been writing for too long")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    return turn
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -50,15 +50,23 @@ def insert_metadata(connection: Connection, requests: Sequence[DocumentRequest])
     insert_rows(connection, request_metadata, rows)
 
 
+def metadata(
+    connection: Connection, request_ids: Sequence[UUID]
+) -> Mapping[UUID, Mapping[str, str]]:
+    """Return the metadata of requests; a request without any has an empty one."""
+    found: dict[UUID, dict[str, str]] = {request_id: {} for request_id in request_ids}
+    m = request_metadata.c
+    for some in chunks(request_ids):
+        for row in connection.execute(select(request_metadata).where(m.request_id.in_(some))):
+            found[row.request_id][row.metadata_key] = row.metadata_value
+    return found
+
+
 def with_metadata(
     connection: Connection, requests: Sequence[DocumentRequest]
 ) -> Sequence[DocumentRequest]:
     """Return the requests with their metadata."""
-    found: dict[UUID, dict[str, str]] = defaultdict(dict)
-    m = request_metadata.c
-    for some in chunks([request.request_id for request in requests]):
-        for row in connection.execute(select(request_metadata).where(m.request_id.in_(some))):
-            found[row.request_id][row.metadata_key] = row.metadata_value
+    found = metadata(connection, [request.request_id for request in requests])
     return [replace(request, metadata=found[request.request_id]) for request in requests]
 
 

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from shared.domain.models import DocumentRequest, Failure
 from shared.domain.statuses import FailureCategory, Priority, RequestStatus
 from shared.domain.timing import first_due
 from shared.store import request_details
 from shared.store.statements import chunks
-from shared.store.tables import batches
+from shared.store.tables import batches, document_requests
+
+r = document_requests.c
+
+ROW = (
+    r.request_id,
+    r.source_system,
+    r.request_correlation_id,
+    r.body_digest,
+    r.document_type,
+    r.document_name,
+    r.language,
+    r.priority,
+    r.status,
+    r.generation,
+    r.version,
+    r.received_at,
+    r.updated_at,
+    r.submitted_at,
+    r.completed_at,
+    r.generated_late_at,
+    r.purged_at,
+    r.traceparent,
+    r.event_topic,
+    r.batch_id,
+    r.failures,
+    r.failure_category,
+    r.failure_code,
+    r.failure_message,
+)
+"""What `to_request` reads: all but what a lease and a claim are judged by."""
 
 
 def to_row(request: DocumentRequest) -> dict[str, Any]:
@@ -55,8 +85,8 @@ def terminal_values(
     }
 
 
-def to_request(row: Row[Any]) -> DocumentRequest:
-    """Read a row of document_requests."""
+def to_request(row: Any, metadata: Mapping[str, str] | None = None) -> DocumentRequest:
+    """Read a row of document_requests (ROW); metadata is stored apart."""
     failure = None
     if row.failure_category:
         failure = Failure(
@@ -85,6 +115,7 @@ def to_request(row: Row[Any]) -> DocumentRequest:
         batch_id=row.batch_id,
         failure=failure,
         failures=row.failures,
+        metadata=metadata or {},
     )
 
 

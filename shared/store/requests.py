@@ -41,16 +41,24 @@ class RequestsTable:
     def find_by_correlation(
         self, keys: Collection[CorrelationKey]
     ) -> Mapping[CorrelationKey, DocumentRequest]:
-        """Return the stored requests of these pairs, whole."""
-        found: dict[CorrelationKey, DocumentRequest] = {}
+        """Return the stored requests of these pairs, whole.
+
+        Most are not stored: that is told by the index alone, and only the others are read.
+        """
+        ids: list[UUID] = []
         # System by system: many pairs joined by OR may cost SQL Server the use of the index.
         for system, pairs in groupby(sorted(keys), key=itemgetter(0)):
             for some in chunks([correlation for _, correlation in pairs]):
-                for request in request_search.load(
-                    self._connection, r.source_system == system, r.request_correlation_id.in_(some)
-                ):
-                    found[system, request.request_correlation_id] = request
-        return found
+                ids += self._connection.scalars(
+                    select(r.request_id).where(
+                        r.source_system == system, r.request_correlation_id.in_(some)
+                    )
+                )
+        return {
+            (request.source_system, request.request_correlation_id): request
+            for some in chunks(ids)
+            for request in request_search.load(self._connection, r.request_id.in_(some))
+        }
 
     def insert(self, requests: Sequence[DocumentRequest], contents: Sequence[str]) -> None:
         """Store new requests, due by priority. Raises DuplicateCorrelationId."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
+    Case,
     Column,
     ColumnElement,
     Connection,
+    Insert,
     Select,
     Table,
     Update,
+    bindparam,
+    case,
     func,
     insert,
     literal_column,
@@ -47,8 +52,50 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
     A column that is None in all of them is left out: see `setting`.
     """
     if rows:
-        used = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        connection.execute(insert(table), [{name: row[name] for name in used} for row in rows])
+        unused = {name for name in rows[0] if all(row[name] is None for row in rows)}
+        if unused:
+            used = [name for name in rows[0] if name not in unused]
+            rows = [{name: row[name] for name in used} for row in rows]
+        connection.execute(_insert_into(table), rows)
+
+
+@cache
+def _insert_into(table: Table) -> Insert:
+    # SQLAlchemy keeps with a statement what it looks up the compiled one by.
+    return insert(table)
+
+
+def by_key(key: Column[Any], column: Column[Any], rows: int) -> Case[Any]:
+    """Build what sets a column of rows, each to a value of its own: see `keyed`.
+
+    A statement that has it is built once for each number of rows: with every value as a literal
+    that takes three times as long as to run it.
+    """
+    return case(
+        {
+            bindparam(f"key_{row}", type_=key.type): bindparam(f"value_{row}", type_=column.type)
+            for row in range(rows)
+        },
+        value=key,
+    )
+
+
+def keyed(values: Sequence[tuple[Any, Any]], rows: int) -> dict[str, Any]:
+    """Return the parameters of `by_key` for so many rows; the last one fills what is left."""
+    parameters: dict[str, Any] = {}
+    for row in range(rows):
+        key, value = values[min(row, len(values) - 1)]
+        parameters[f"key_{row}"] = key
+        parameters[f"value_{row}"] = value
+    return parameters
+
+
+def places(rows: int) -> int:
+    """Return for how many rows a statement is built that so many are to be given to.
+
+    The next power of two: each other number is another statement, to be compiled and planned.
+    """
+    return 1 << (rows - 1).bit_length()
 
 
 def count_up_to(connection: Connection, rows: Select[Any], limit: int) -> Count:
@@ -100,12 +147,13 @@ def claim(
     leased_until: datetime,
     limit: int,
     values: dict[str, Any] | None = None,
+    returning: Sequence[Column[Any]] = (),
 ) -> Update:
     """Build the one statement that takes due rows whose state is `value`, oldest due first.
 
     The state is a literal: SQL Server never uses a filtered index for a parameter. It is
     asked for twice, since an engine that ignores the hints would otherwise hand a row out
-    twice. The rows come back in any order.
+    twice. The rows come back in any order, whole or with the columns that `returning` names.
     """
     table = state.table
     (key,) = table.primary_key
@@ -121,5 +169,5 @@ def claim(
         update(table)
         .where(key.in_(due), is_claimable)
         .values(lease_owner=owner, due_at=leased_until, **(values or {}))
-        .returning(*table.c)
+        .returning(*(returning or table.c))
     )

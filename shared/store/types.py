@@ -15,10 +15,21 @@ from sqlalchemy import (
     Unicode,
     UnicodeText,
 )
-from sqlalchemy.dialects import mssql
+from sqlalchemy.dialects import mssql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+_TEXT_LENGTH = len("2026-01-01 00:00:00.000000")
 _BINARY_COLLATION = "Latin1_General_BIN2"
+
+
+class _TextAsItIs(sqlite.DATETIME):
+    """Declared as a time; `UtcTimestamp` writes and reads the text."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Change nothing."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Change nothing."""
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
@@ -36,22 +47,28 @@ class UtcTimestamp(TypeDecorator[datetime]):
         """Choose the column type of the engine."""
         if dialect.name == "mssql":
             return dialect.type_descriptor(mssql.DATETIME2(7))  # type: ignore[no-untyped-call]
-        return dialect.type_descriptor(DateTime())
+        return dialect.type_descriptor(_TextAsItIs())  # type: ignore[no-untyped-call]
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
-        """Write UTC without its offset.
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write UTC without its offset, as text.
 
-        As text to SQL Server: pyodbc cuts a datetime to whole seconds where a server (Babelfish)
+        To SQL Server too: pyodbc cuts a datetime to whole seconds where a server (Babelfish)
         does not tell it the precision of its types. The driver makes a time of the text.
         """
         if value is None:
             return None
-        naive = value.astimezone(UTC).replace(tzinfo=None)
-        return naive.isoformat(" ") if dialect.name == "mssql" else naive
+        return value.astimezone(UTC).isoformat(" ", "microseconds")[:_TEXT_LENGTH]
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
         """Read UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return at.replace(tzinfo=UTC)
 
 
 class ShortText(TypeDecorator[str]):

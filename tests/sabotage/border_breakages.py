@@ -66,7 +66,7 @@ BREAKAGES = (
         "a route is left unguarded",
         CALLERS,
         "shared/web/calls.py",
-        "    caller = services.authenticate(headers)\n",
+        "    caller = await services.authenticate(request.headers)\n",
         "    caller = Caller('anonymous')\n",
         f"{WEB}/test_security.py::test_every_route_but_the_open_ones_is_guarded",
     ),

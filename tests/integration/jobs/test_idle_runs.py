@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
 
-from shared.composition import System
 from shared.errors import DatabaseUnavailable
 from shared.jobs.runs import MONITORING
+from tests.integration.jobs.counting import calls_received, counted
 from tests.integration.jobs.world import World
-
-NOT_COUNTED = ("BEGIN", "SAVE", "IF @@TRANCOUNT")
-"""Transactions and savepoints begin with these, on either engine."""
-
-
-@dataclass
-class Work:
-    statements: list[str] = field(default_factory=list)
-    commits: int = 0
-    writing_commits: int = 0
-
-
-@contextmanager
-def counted(system: System) -> Iterator[Work]:
-    """Count statements, and the commits that had something to commit."""
-    work, changes = Work(), Counter[int]()
-
-    def on_statement(
-        connection: Any, cursor: Any, statement: str, _p: Any, context: Any, _many: bool
-    ) -> None:
-        work.statements.append(statement)
-        if context.isinsert or context.isupdate or context.isdelete:
-            changes[id(connection)] += max(cursor.rowcount, 0)
-
-    def on_begin(connection: Any) -> None:
-        changes[id(connection)] = 0
-
-    def on_commit(connection: Any) -> None:
-        work.commits += 1
-        work.writing_commits += changes[id(connection)] > 0
-
-    engine = system.store._engine
-    listeners = (
-        ("after_cursor_execute", on_statement),
-        ("begin", on_begin),
-        ("commit", on_commit),
-    )
-    for name, listener in listeners:
-        event.listen(engine, name, listener)
-    yield work
-    for name, listener in listeners:
-        event.remove(engine, name, listener)
 
 
 @pytest.mark.parametrize("job", ["processing", "monitoring"])
@@ -70,18 +23,15 @@ def test_an_idle_run_takes_at_most_six_statements_one_commit_and_no_call(
     world.clock.advance(60)
     run = getattr(system, job).run
     run()
-    calls = world.calls(), world.reference_data_calls()
+    calls = calls_received(world)
 
-    with counted(system) as work:
+    with counted(system.store._engine) as work:
         summary = run()
 
     assert summary["claimed"] == summary["published"] == 0
-    assert (world.calls(), world.reference_data_calls()) == calls
-    statements = [s for s in work.statements if not s.startswith(NOT_COUNTED)]
-    print(f"{job}: {len(statements)} statements, {work.commits} transactions")  # noqa: T201
-    assert len(statements) <= 6, statements
-    assert work.writing_commits == 1
-    assert len(statements) == 6
+    assert calls_received(world) == calls
+    assert len(work.statements) == 6, work.statements
+    assert work.commits == 1
 
 
 def test_what_is_open_is_told_every_few_minutes(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ClauseElement, Engine, event
 from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.ddl import DDLElement
 from sqlalchemy.sql.elements import ReleaseSavepointClause
 
@@ -22,8 +23,8 @@ def recorded(target: Engine | type[Engine]) -> Iterator[list[str]]:
     def record(_connection: Any, clause: Any, many: Any, one: Any, _options: Any) -> None:
         # SQL Server cannot give a savepoint up: SQLAlchemy sends it nothing.
         if isinstance(clause, ClauseElement) and not isinstance(clause, ReleaseSavepointClause):
-            keys = list((many[0] if many else one) or ())
-            statements.append(to_sql_server(clause, keys, is_many=bool(many)))
+            given = (many[0] if many else one) or {}
+            statements.append(to_sql_server(clause, given, is_many=bool(many)))
 
     event.listen(target, "before_execute", record)
     yield statements
@@ -31,15 +32,13 @@ def recorded(target: Engine | type[Engine]) -> Iterator[list[str]]:
 
 
 def to_sql_server(
-    clause: ClauseElement, column_keys: list[str] | None = None, *, is_many: bool = False
+    clause: ClauseElement, given: Mapping[str, Any] | None = None, *, is_many: bool = False
 ) -> str:
     """Compile for SQL Server, with every list of an IN written out."""
     if isinstance(clause, DDLElement):
         return str(clause.compile(dialect=DIALECT))
     compiled = clause.compile(  # type: ignore[call-arg]
-        dialect=DIALECT,
-        column_keys=column_keys or None,
-        for_executemany=is_many,
-        compile_kwargs={"render_postcompile": True},
+        dialect=DIALECT, column_keys=list(given or ()) or None, for_executemany=is_many
     )
-    return str(compiled)
+    assert isinstance(compiled, SQLCompiler)
+    return compiled.construct_expanded_state(given).statement

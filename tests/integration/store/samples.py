@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from shared.domain.models import Batch, DocumentRequest, Failure, OutboxEvent
+from shared.domain.models import AcceptedBatch, Batch, DocumentRequest, Failure, OutboxEvent
 from shared.domain.statuses import BatchState, FailureCategory, Priority, RequestStatus
 from shared.domain.timing import after
 from shared.store.database import SqlStore
@@ -85,10 +85,11 @@ def store_batch(store: SqlStore, count: int, owner: UUID) -> tuple[Batch, list[U
     """Store an intent of some requests, held for a minute."""
     ids = store_claimed(store, count, owner)
     intent = batch(owner, after(START, 60), document_count=count)
+    batch_of = dict.fromkeys(ids, intent.batch_id)
 
     def work(tx: Any) -> None:
         tx.batches.insert([intent])
-        assert tx.claimed.assign_to_batch(owner, ids, intent.batch_id, TOPIC, START) == count
+        assert tx.claimed.assign_to_batches(owner, batch_of, TOPIC, START) == count
 
     store.write(work)
     return intent, ids
@@ -100,10 +101,8 @@ def store_submitted(store: SqlStore, count: int, owner: UUID) -> tuple[Batch, li
     until = after(START, 60)
 
     def work(tx: Any) -> Batch:
-        assert tx.batches.record_submitted(intent, "76647", START, START)
-        tx.batched.change_status(
-            intent.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, START
-        )
+        assert tx.batches.record_submitted([AcceptedBatch(intent, "76647", START)], START)
+        tx.batched.note_submitted([intent], RequestStatus.PROCESSING, START)
         (claimed,) = tx.batches.claim(BatchState.SUBMITTED, owner, START, until, 1)
         return claimed  # type: ignore[no-any-return]
 

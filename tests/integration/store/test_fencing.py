@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from shared.domain.models import Batch, DocumentRequest
+from shared.domain.models import AcceptedBatch, Batch, DocumentRequest
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
@@ -45,7 +45,7 @@ BATCH: dict[str, tuple[BatchState, Callable[[Any, Batch], bool]]] = {
     ),
     "record_submitted": (
         BatchState.SUBMITTING,
-        lambda tx, b: tx.batches.record_submitted(b, "1", LATER, LATER),
+        lambda tx, b: bool(tx.batches.record_submitted([AcceptedBatch(b, "1", LATER)], LATER)),
     ),
     "record_wait": (
         BatchState.SUBMITTING,
@@ -108,7 +108,9 @@ def test_assigning_to_a_batch_needs_the_claim(store: SqlStore, owner: UUID, stra
 
     def assign(who: UUID) -> int:
         return store.write(
-            lambda tx: tx.claimed.assign_to_batch(who, ids, intent.batch_id, TOPIC, LATER)
+            lambda tx: tx.claimed.assign_to_batches(
+                who, dict.fromkeys(ids, intent.batch_id), TOPIC, LATER
+            )
         )
 
     assert [assign(stranger), assign(owner), assign(owner)] == [0, 2, 0]

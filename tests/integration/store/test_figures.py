@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from shared.domain.figures import NOTHING, Figures, Waiting
+from shared.domain.models import AcceptedBatch
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.timing import after
 from shared.store.database import SqlStore
@@ -40,16 +41,15 @@ def test_processing_is_what_a_claim_or_an_intent_has(store: SqlStore, owner: UUI
     intent = batch(owner, after(START, 60))
     store.write(lambda tx: tx.batches.insert([intent]))
     store.write(
-        lambda tx: tx.claimed.assign_to_batch(owner, [assigned], intent.batch_id, TOPIC, START)
+        lambda tx: tx.claimed.assign_to_batches(owner, {assigned: intent.batch_id}, TOPIC, START)
     )
     assert figures_of(store).requests[RequestStatus.PROCESSING] == Waiting(2, START)
 
     submitted_at, later = after(START, 7), after(START, 99)
-    store.write(lambda tx: tx.batches.record_submitted(intent, "1", submitted_at, later))
+    accepted = AcceptedBatch(intent, "1", later)
+    store.write(lambda tx: tx.batches.record_submitted([accepted], submitted_at))
     store.write(
-        lambda tx: tx.batched.change_status(
-            intent.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, submitted_at
-        )
+        lambda tx: tx.batched.note_submitted([intent], RequestStatus.PROCESSING, submitted_at)
     )
     figures = figures_of(store).requests
     assert figures[RequestStatus.PROCESSING] == Waiting(1, START)

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.domain.models import HistoryEntry, JobRun
+from shared.domain.models import AcceptedBatch, HistoryEntry, JobRun
 from shared.domain.statuses import BatchState, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
@@ -40,7 +40,7 @@ LATER = after(START, 60)
 OWNER = uuid4()
 REPORT = BatchReport("COMPLETED")
 ONE, TWO = request("ONE", metadata={"K": "v"}), request("TWO")
-BATCH = batch(OWNER, LATER)
+BATCH, OTHER_BATCH = batch(OWNER, LATER), batch(OWNER, LATER)
 
 ACTION = OperatorAction(
     START, "operator", ActionName.CANCEL, TargetKind.REQUEST, str(ONE.request_id), "why"
@@ -67,8 +67,8 @@ HOT: dict[str, Callable[[Any], object]] = {
     "requests of a claim: give back": lambda tx: tx.claimed.release(
         OWNER, [ONE.request_id, TWO.request_id], LATER, LATER
     ),
-    "requests of a claim: hand over to a batch": lambda tx: tx.claimed.assign_to_batch(
-        OWNER, [ONE.request_id, TWO.request_id], BATCH.batch_id, TOPIC, LATER
+    "requests of a claim: hand over to batches": lambda tx: tx.claimed.assign_to_batches(
+        OWNER, {ONE.request_id: BATCH.batch_id, TWO.request_id: uuid4()}, TOPIC, LATER
     ),
     "requests of a claim: end": lambda tx: tx.claimed.fail(
         OWNER, [ONE.request_id], FAILURE, TOPIC, LATER
@@ -83,15 +83,17 @@ HOT: dict[str, Callable[[Any], object]] = {
     ),
     "batch: renew the lease": lambda tx: tx.batches.renew(BATCH, LATER),
     "batch: about to be sent again": lambda tx: tx.batches.mark_sending(BATCH),
-    "batch: SUBMITTED": lambda tx: tx.batches.record_submitted(BATCH, "1", LATER, LATER),
+    "batches: SUBMITTED": lambda tx: tx.batches.record_submitted(
+        [AcceptedBatch(BATCH, "1", LATER), AcceptedBatch(OTHER_BATCH, "2", LATER)], LATER
+    ),
     "batch: waits": lambda tx: tx.batches.record_wait(BATCH, LATER, LATER),
     "batch: polled": lambda tx: tx.batches.record_poll(BATCH, REPORT, LATER, LATER, None),
     "batch: HELD": lambda tx: tx.batches.hold(BATCH, "why", LATER),
     "batch: DISSOLVED": lambda tx: tx.batches.dissolve(BATCH, LATER),
     "batch: SETTLED": lambda tx: tx.batches.settle(BATCH, REPORT, LATER),
     "requests of a batch: read": lambda tx: tx.batched.of(BATCH.batch_id, SUBMITTED),
-    "requests of a batch: SUBMITTED": lambda tx: tx.batched.change_status(
-        BATCH.batch_id, PROCESSING, SUBMITTED, LATER
+    "requests of batches: SUBMITTED": lambda tx: tx.batched.note_submitted(
+        [BATCH, OTHER_BATCH], PROCESSING, LATER
     ),
     "requests of a batch: end": lambda tx: tx.batched.change_status(
         BATCH.batch_id, SUBMITTED, COMPLETED, LATER, request_ids=[ONE.request_id, TWO.request_id]

@@ -16,7 +16,7 @@ from sqlalchemy.schema import (
     UniqueConstraint,
 )
 
-from shared.domain.models import HistoryEntry, JobMessage, JobRun, Output, Pause
+from shared.domain.models import AcceptedBatch, HistoryEntry, JobMessage, JobRun, Output, Pause
 from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.thunderhead import BatchReport
 from shared.domain.timing import after
@@ -130,13 +130,11 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.requests.bring_forward(START)
     tx.claimed.fail(owner, ids[1:2], FAILURE, TOPIC, LATER)
     tx.batches.insert(intents)
-    tx.claimed.assign_to_batch(owner, ids[2:], first.batch_id, TOPIC, LATER)
+    tx.claimed.assign_to_batches(owner, dict.fromkeys(ids[2:], first.batch_id), TOPIC, LATER)
     tx.batched.of(first.batch_id, RequestStatus.PROCESSING)
     tx.batched.submitted_in([first.batch_id])
     tx.batched.move(ids[2:4], first.batch_id, second.batch_id)
-    tx.batched.change_status(
-        first.batch_id, RequestStatus.PROCESSING, RequestStatus.SUBMITTED, LATER
-    )
+    tx.batched.note_submitted([first, second], RequestStatus.PROCESSING, LATER)
     rows = tx.batched.change_status(
         first.batch_id,
         RequestStatus.SUBMITTED,
@@ -156,7 +154,7 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.batches.record_wait(third, LATER, LATER)
     tx.batches.dissolve(second, LATER)
     tx.batches.hold(fourth, "why", LATER)
-    tx.batches.record_submitted(first, "1", LATER, LATER)
+    tx.batches.record_submitted([AcceptedBatch(one, "1", LATER) for one in (first, second)], LATER)
     (submitted,) = tx.batches.claim(BatchState.SUBMITTED, owner, LATER, LATER, 5)
     for state in (BatchState.SUBMITTING, BatchState.HELD):
         tx.batches.claim(state, owner, LATER, LATER, 5)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from shared.composition import open_store
@@ -132,6 +134,22 @@ def test_a_lock_that_lasts_makes_the_database_unavailable_for_writes_alone(
     store_requests(store, [request("LOCKED")])
     store.close()
     other.dispose()
+
+
+@pytest.mark.sqlite_only("a server has many writers at a time")
+def test_threads_that_write_take_turns_before_they_ask_sqlite(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def while_another_writes(_tx: SqlTransaction) -> None:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(DatabaseUnavailable):
+            pool.submit(store_requests, store, [request()]).result()
+
+    monkeypatch.setattr(engines, "_SQLITE_BUSY_SECONDS", 0.05)
+    connections: list[object] = []
+    event.listen(store._engine, "checkout", lambda *taken: connections.append(taken))
+    store.write(while_another_writes)
+    assert len(connections) == 1
+    store_requests(store, [request()])
 
 
 @pytest.mark.sqlite_only("on SQL Server each statement sees its own moment")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from shared.domain.models import AcceptedBatch
 from shared.domain.statuses import BatchState, FailureCategory
 from shared.domain.thunderhead import (
     BatchReport,
@@ -41,7 +42,7 @@ def poll(store: SqlStore, clock: StandingClock, new_id: CountingIds) -> Poll:
     """Polls a batch that was submitted at noon, `after` seconds later."""
     batch = a_batch(lease_owner=UUID(int=8), leased_until=NOON)
     store.write(lambda tx: tx.batches.insert([batch]))
-    store.write(lambda tx: tx.batches.record_submitted(batch, "76647", NOON, NOON))
+    store.write(lambda tx: tx.batches.record_submitted([AcceptedBatch(batch, "76647", NOON)], NOON))
 
     def run(
         thunderhead: ScriptedThunderhead, after: float = 1, *, lookup: bool = True, **values: Any

@@ -62,7 +62,8 @@ class Stage:
                 RequestStatus.PROCESSING, UUID(int=8), NOON, BATCH.leased_until, 1
             )
             ids = [request.request_id for request in claimed]
-            tx.claimed.assign_to_batch(UUID(int=8), ids, BATCH.batch_id, "topic", NOON)
+            batch_of = dict.fromkeys(ids, BATCH.batch_id)
+            tx.claimed.assign_to_batches(UUID(int=8), batch_of, "topic", NOON)
 
         store.write(work)
 

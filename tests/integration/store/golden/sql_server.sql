@@ -1,17 +1,6 @@
 -- intake: look the pair up
-SELECT document_requests.request_id, document_requests.source_system,
-    document_requests.request_correlation_id, document_requests.body_digest,
-    document_requests.document_type, document_requests.document_name, document_requests.language,
-    document_requests.priority, document_requests.status, document_requests.generation,
-    document_requests.version, document_requests.received_at, document_requests.updated_at,
-    document_requests.submitted_at, document_requests.completed_at,
-    document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
-    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
-    document_requests.lease_owner, document_requests.waiting_since, document_requests.failures,
-    document_requests.failure_category, document_requests.failure_code,
-    document_requests.failure_message, batches.thunderhead_batch_id
+SELECT document_requests.request_id
 FROM document_requests
-LEFT OUTER JOIN batches ON batches.batch_id = document_requests.batch_id
 WHERE document_requests.source_system = :source_system_1 AND
     document_requests.request_correlation_id IN (:request_correlation_id_1_1);
 
@@ -41,8 +30,7 @@ OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation
     inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
     inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
     inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
+    inserted.failures, inserted.failure_category, inserted.failure_code, inserted.failure_message
 WHERE document_requests.request_id IN (SELECT TOP 100 document_requests.request_id
 FROM document_requests WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
 WHERE document_requests.status = 'RECEIVED' AND document_requests.due_at <= :due_at_1
@@ -60,8 +48,7 @@ OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation
     inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
     inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
     inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
+    inserted.failures, inserted.failure_category, inserted.failure_code, inserted.failure_message
 WHERE document_requests.request_id IN (SELECT TOP 100 document_requests.request_id
 FROM document_requests WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
 WHERE document_requests.status = 'PROCESSING' AND document_requests.due_at <= :due_at_1
@@ -82,24 +69,17 @@ OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation
     inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
     inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
     inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
+    inserted.failures, inserted.failure_category, inserted.failure_code, inserted.failure_message
 WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2) AND
     document_requests.lease_owner = :lease_owner_1 AND document_requests.status = :status_1;
 
--- requests of a claim: hand over to a batch
+-- requests of a claim: hand over to batches
 UPDATE document_requests
-SET version=(document_requests.version + :version_1), updated_at=:updated_at,
-    event_topic=:event_topic, batch_id=:batch_id, due_at=NULL, lease_owner=NULL, failures=:failures
-OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
-    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
-    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
-    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
-    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
-WHERE document_requests.request_id IN (:request_id_1_1, :request_id_1_2) AND
-    document_requests.lease_owner = :lease_owner_1 AND document_requests.status = :status_1;
+SET version=(document_requests.version + :version_1), updated_at=:now, event_topic=:topic,
+    batch_id=CASE document_requests.request_id WHEN :key_0 THEN :value_0 WHEN :key_1 THEN :value_1
+    END, due_at=NULL, lease_owner=NULL, failures=:failures
+WHERE document_requests.request_id IN (:ids_1, :ids_2) AND document_requests.lease_owner = :owner
+    AND document_requests.status = :status_1;
 
 -- requests of a claim: end
 UPDATE document_requests
@@ -112,8 +92,7 @@ OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation
     inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
     inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
     inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
+    inserted.failures, inserted.failure_category, inserted.failure_code, inserted.failure_message
 WHERE document_requests.request_id IN (:request_id_1_1) AND document_requests.lease_owner =
     :lease_owner_1 AND document_requests.status = :status_1;
 
@@ -192,14 +171,15 @@ SET due_at=:due_at, in_flight=:in_flight, last_send_at=:last_send_at, unknown_si
 WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
     :lease_owner_1;
 
--- batch: SUBMITTED
+-- batches: SUBMITTED
 UPDATE batches
-SET state=:state, version=(batches.version + :version_1), updated_at=:updated_at, due_at=:due_at,
-    lease_owner=NULL, in_flight=:in_flight, failures=:failures,
-    thunderhead_batch_id=:thunderhead_batch_id, submitted_at=:submitted_at, polls=:polls,
-    terminal_since=NULL
-WHERE batches.batch_id = :batch_id_1 AND batches.state = :state_1 AND batches.lease_owner =
-    :lease_owner_1;
+SET state=:state, version=(batches.version + :version_1), updated_at=:now, due_at=:first_poll_at,
+    lease_owner=NULL, in_flight=:in_flight, failures=:failures, thunderhead_batch_id=CASE
+    batches.batch_id WHEN :key_0 THEN :value_0 WHEN :key_1 THEN :value_1 END, submitted_at=:now,
+    polls=:polls, terminal_since=NULL
+OUTPUT inserted.batch_id
+WHERE batches.batch_id IN (:ids_1, :ids_2) AND batches.state = :before AND batches.lease_owner =
+    :owner;
 
 -- batch: waits
 UPDATE batches
@@ -248,25 +228,19 @@ SELECT document_requests.request_id, document_requests.source_system,
     document_requests.version, document_requests.received_at, document_requests.updated_at,
     document_requests.submitted_at, document_requests.completed_at,
     document_requests.generated_late_at, document_requests.purged_at, document_requests.traceparent,
-    document_requests.event_topic, document_requests.batch_id, document_requests.due_at,
-    document_requests.lease_owner, document_requests.waiting_since, document_requests.failures,
+    document_requests.event_topic, document_requests.batch_id, document_requests.failures,
     document_requests.failure_category, document_requests.failure_code,
     document_requests.failure_message
 FROM document_requests
 WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1;
 
--- requests of a batch: SUBMITTED
+-- requests of batches: SUBMITTED
 UPDATE document_requests
 SET status=:status, version=(document_requests.version + :version_1), updated_at=:updated_at,
     submitted_at=:submitted_at, waiting_since=:waiting_since
-OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation_id,
-    inserted.body_digest, inserted.document_type, inserted.document_name, inserted.language,
-    inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
-    inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
-    inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
-WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1;
+OUTPUT inserted.request_id
+WHERE document_requests.batch_id IN (:batch_id_1_1, :batch_id_1_2) AND document_requests.status =
+    :status_1;
 
 -- requests of a batch: end
 UPDATE document_requests
@@ -278,8 +252,7 @@ OUTPUT inserted.request_id, inserted.source_system, inserted.request_correlation
     inserted.priority, inserted.status, inserted.generation, inserted.version, inserted.received_at,
     inserted.updated_at, inserted.submitted_at, inserted.completed_at, inserted.generated_late_at,
     inserted.purged_at, inserted.traceparent, inserted.event_topic, inserted.batch_id,
-    inserted.due_at, inserted.lease_owner, inserted.waiting_since, inserted.failures,
-    inserted.failure_category, inserted.failure_code, inserted.failure_message
+    inserted.failures, inserted.failure_category, inserted.failure_code, inserted.failure_message
 WHERE document_requests.batch_id = :batch_id_1 AND document_requests.status = :status_1 AND
     document_requests.request_id IN (:request_id_1_1, :request_id_1_2);
 
