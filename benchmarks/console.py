@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.filling import fill
+from benchmarks.filling import Filling, fill
 from shared.composition import open_store
 from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.timing import utc_now
@@ -45,7 +45,8 @@ def main() -> None:
         now = utc_now()
         if not path.exists():
             print(f"Building {options.requests:,} requests in {path}")
-            fill(path, options.requests, now, backlog=options.backlog)
+            received = options.requests if options.backlog else 2_000
+            fill(path, Filling(options.requests, received), now)
         store = open_store(f"sqlite:///{path}")
         try:
             update_statistics(store, now)

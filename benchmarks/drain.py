@@ -1,0 +1,210 @@
+"""The processing job against a bare pool of threads that makes the same calls.
+
+One document in each batch is the worst case: every call has its own intent, outcome and
+history. Fifty in each batch is how it is meant to be.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import requests
+from sqlalchemy import event
+
+from benchmarks.figures import Benchmark, Figure, at_least, at_most
+from benchmarks.rounds import in_a_process, interleaved, median, timed
+from benchmarks.thunderhead_stub import Stub, stub
+from shared.composition import System, compose
+from shared.domain.models import NewRequest
+from shared.jobs.intake import Stored
+from shared.settings import Settings
+from shared.web.bodies import read_document_request
+
+CALL_SECONDS = 0.05
+COMMIT_SECONDS = 0.006
+"""How much longer a commit takes on Azure SQL (knowledge of its log: docs/scale.md)."""
+DOCUMENTS = 2_000
+DOCUMENTS_IN_BATCHES = 20_000
+PER_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What one drain took."""
+
+    documents: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return self.documents / self.seconds
+
+    @property
+    def cpu_milliseconds(self) -> float:
+        """For each document."""
+        return self.cpu_seconds / self.documents * 1000
+
+
+def product(
+    peer: Stub, documents: int, per_batch: int, concurrency: int, commit_seconds: float
+) -> Drained:
+    """Take in documents, then measure one run of the processing job."""
+    with tempfile.TemporaryDirectory() as folder:
+        system = compose(settings(peer, Path(folder), per_batch, concurrency))
+        system.store.migrate()
+        submit(system, documents)
+        if commit_seconds:
+            delay_commits(system, commit_seconds)
+        with timed() as took:
+            summary = system.processing.run()
+        system.close()
+    if summary["submitted"] != documents:
+        raise RuntimeError(f"not everything was submitted: {summary}")
+    return Drained(documents, took.seconds, took.cpu_seconds)
+
+
+def bare_pool(peer: Stub, calls: int, concurrency: int) -> Drained:
+    """Make the same calls from threads with a session each, and keep nothing."""
+    body = json.dumps(
+        {
+            "clientReference": str(uuid4()),
+            "batchName": "OMS-20260101T000000-00000000",
+            "batchConfigResId": "1709524441",
+            "projectId": None,
+            "transactionDataType": "application/xml",
+            "properties": [{"name": "FOOTER", "value": "0"}],
+            "documents": [{"documentReference": str(uuid4()), "transactionData": "A" * 900}],
+        }
+    ).encode()
+    sessions = threading.local()
+
+    def call(_number: int) -> str:
+        if not hasattr(sessions, "one"):
+            sessions.one = requests.Session()
+        answer = sessions.one.post(
+            peer.batches_url, data=body, headers={"Content-Type": "application/json"}, timeout=30
+        )
+        answer.raise_for_status()
+        batch_id: str = answer.json()["batchId"]
+        return batch_id
+
+    with ThreadPoolExecutor(concurrency) as pool, timed() as took:
+        assert len(set(pool.map(call, range(calls)))) == calls
+    return Drained(calls, took.seconds, took.cpu_seconds)
+
+
+def submit(system: System, count: int) -> None:
+    """Take in invoices, five hundred in a call."""
+    for start in range(0, count, 500):
+        some = [_invoice(number) for number in range(start, min(start + 500, count))]
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        answers = system.intake.submit(some, actor="benchmark", traceparent=trace)
+        assert all(isinstance(answer, Stored) for answer in answers)
+
+
+def delay_commits(system: System, seconds: float) -> None:
+    """Let each commit of this process take longer."""
+    engine = system.store._engine
+    event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
+
+
+def _invoice(number: int) -> NewRequest:
+    return read_document_request(
+        {
+            "sourceSystem": "ARCADE",
+            "requestCorrelationId": f"REQ-{number}",
+            "documentType": "INVOICE",
+            "documentName": "IVZRECPA",
+            "language": "EN",
+            "metadata": {"INVOICE_ID": str(number), "FOOTER_ID": "2"},
+            "content": {"Document": {"InvoiceNumber": str(number), "Name": "Example"}},
+        }
+    )
+
+
+def settings(peer: Stub, folder: Path, per_batch: int, concurrency: int) -> Settings:
+    values: dict[str, Any] = {
+        "environment": "local",
+        "database_url": f"sqlite:///{folder}/oms.db",
+        "reference_data_base_url": peer.reference_data_base_url,
+        "thunderhead_base_url": peer.thunderhead_base_url,
+        "thunderhead_auth": "none",
+        "kafka_bootstrap_servers": "127.0.0.1:9",
+        "kafka_security": "plaintext",
+        "api_auth": "none",
+        "max_documents_per_batch": per_batch,
+        "http_concurrency": concurrency,
+    }
+    return Settings(**values)
+
+
+def measure() -> Sequence[Figure]:
+    with stub(CALL_SECONDS) as peer:
+        pools = {
+            f"bare pool, {at_a_time}": partial(in_a_process, bare_pool, peer, DOCUMENTS, at_a_time)
+            for at_a_time in (32, 64)
+        }
+        drains = {
+            f"product, {at_a_time}{', slow commits' if commit else ''}": partial(
+                in_a_process, product, peer, DOCUMENTS, 1, at_a_time, commit
+            )
+            for at_a_time in (32, 64)
+            for commit in (0.0, COMMIT_SECONDS)
+        }
+        batches = {
+            "product, 50 in a batch": partial(
+                in_a_process, product, peer, DOCUMENTS_IN_BATCHES, PER_BATCH, 32, 0.0
+            )
+        }
+        results = interleaved(pools | drains | batches)
+    rate = {name: median(some, lambda one: one.per_second) for name, some in results.items()}
+    cpu = {name: median(some, lambda one: one.cpu_milliseconds) for name, some in results.items()}
+    measured = {f"{name}, documents/s": value for name, value in rate.items()}
+    measured |= {f"{name}, CPU ms a document": value for name, value in cpu.items()}
+    figures = [
+        Figure(
+            f"documents/s, {name.removeprefix('product, ')} at a time, one in a batch",
+            "bare pool",
+            rate[name] / rate[f"bare pool, {name.split(', ')[1]}"],
+            at_least(0.9),
+            measured=measured,
+        )
+        for name in drains
+    ]
+    return [
+        *figures,
+        Figure(
+            "documents/s, 50 in a batch",
+            "one in a batch",
+            rate["product, 50 in a batch"] / rate["product, 32"],
+            at_least(8),
+        ),
+        Figure(
+            "CPU a document, one in a batch",
+            "bare pool",
+            cpu["product, 32"] / cpu["bare pool, 32"],
+            at_most(1.5),
+        ),
+        Figure(
+            "CPU a document, 50 in a batch",
+            "bare pool",
+            cpu["product, 50 in a batch"] / cpu["bare pool, 32"],
+            at_most(0.3),
+        ),
+    ]
+
+
+BENCHMARK = Benchmark(
+    "drain", "Submitting: the processing job beside a bare pool of calls", measure
+)
