@@ -106,17 +106,16 @@ BREAKAGES = (
         "a redirect is followed",
         CALLED,
         "shared/clients/http.py",
-        '        """Follow no redirect, nor look where it leads: requests carry tokens and '
-        'documents."""\n        return None\n',
-        "        return super().get_redirect_target(resp)\n",
+        "redirect=False",
+        "redirect=True",
         f"{HTTP}::test_a_redirect_is_returned_and_not_followed",
     ),
     Breakage(
         "no certificate is checked",
         CALLED,
-        "shared/clients/http.py",
-        'session.verify = found["verify"]',
-        "session.verify = False",
+        "shared/clients/transport.py",
+        'found["verify"], found["cert"]',
+        'False, found["cert"]',
         f"{HTTP}::test_an_untrusted_certificate_is_not_sent",
     ),
     Breakage(

@@ -82,17 +82,10 @@ BREAKAGES = (
         "a claim's writes are not guarded by its owner",
         ONE_WORKER,
         "shared/store/claimed_requests.py",
-        """                    r.request_id.in_(some),
-                    r.lease_owner == owner,
-                    r.status == RequestStatus.PROCESSING.value,
-                )
-                .values(
-                    lease_owner=null()""",
-        """                    r.request_id.in_(some),
-                    r.status == RequestStatus.PROCESSING.value,
-                )
-                .values(
-                    lease_owner=null()""",
+        """            r.request_id.in_(request_ids),
+            r.lease_owner == owner,
+""",
+        "            r.request_id.in_(request_ids),\n",
         f"{STORE}/test_fencing.py::test_a_claim_belongs_to_its_owner",
     ),
     Breakage(

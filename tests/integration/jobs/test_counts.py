@@ -18,8 +18,8 @@ COSTS = {
     },
     1: {
         "intake": Cost(commits=2, statements=14, calls=5),
-        "processing": Cost(commits=57, statements=179, calls=21),
-        "monitoring": Cost(commits=43, statements=254, calls=40, flushes=2),
+        "processing": Cost(commits=41, statements=139, calls=21),
+        "monitoring": Cost(commits=35, statements=238, calls=40, flushes=2),
     },
 }
 """By how many outcomes of calls are recorded together. One by one is the worst case."""
