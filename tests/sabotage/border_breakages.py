@@ -106,8 +106,8 @@ BREAKAGES = (
         "a redirect is followed",
         CALLED,
         "shared/clients/http.py",
-        "redirect=False",
-        "redirect=True",
+        "retries=False,\n                    redirect=False,",
+        "retries=1,\n                    redirect=True,",
         f"{HTTP}::test_a_redirect_is_returned_and_not_followed",
     ),
     Breakage(
