@@ -46,17 +46,20 @@ def render(request: DocumentRequest, content: Mapping[str, Any], data_type: str)
 def _fill(element: etree._Element, value: Any) -> None:
     """Give an element the children or the text of a JSON value."""
     match value:
+        case dict():
+            for key, child in value.items():
+                if isinstance(child, str):  # most are: no need to go any deeper
+                    etree.SubElement(element, key).text = child
+                else:
+                    _append(element, key, child)
+        case str():
+            element.text = value
         case None:
             element.set(_NIL, "true")
         case bool():
             element.text = "true" if value else "false"
-        case str():
-            element.text = value
         case strict_json.Number():
             element.text = value.encoded_json
-        case dict():
-            for key, child in value.items():
-                _append(element, key, child)
         case _:  # an array directly inside an array
             for child in value:
                 _fill(etree.SubElement(element, element.tag), child)

@@ -92,7 +92,7 @@ class Assembler:
 
         rendered = self._render(requests, self.data_type)
         for documents in batching.chunk(sendable(), step, capacity):
-            ordered = sorted(documents, key=lambda document: document.request_id)
+            ordered = sorted(documents, key=lambda document: document.request_id.int)
             members = tuple(by_id[document.request_id] for document in ordered)
             yield self._parcel(key, members, ordered, owner)
         yield from unsendable
@@ -125,7 +125,7 @@ class Assembler:
             contents = self.store.read(lambda tx: tx.requests.contents(ids))  # noqa: B023
             for request in some:
                 try:
-                    content = strict_json.loads(contents[request.request_id].encode())
+                    content = strict_json.stored(contents[request.request_id])
                     data = transaction_data.render(request, content, data_type)
                 except (KeyError, ValueError):
                     # Accepted by an earlier version, or gone: it must not stop the others.

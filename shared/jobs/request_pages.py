@@ -115,7 +115,7 @@ class RequestPages:
             records = self._store.read(lambda tx: tx.batches.records(ids))
             data_type = records[0].batch.transaction_data_type if records else data_type
         try:
-            content = strict_json.loads(text.encode())
+            content = strict_json.stored(text)
             data = transaction_data.render(request, content, data_type)
         except ValueError as error:
             raise ActionRefused(

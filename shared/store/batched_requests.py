@@ -34,7 +34,7 @@ class BatchedRequestsTable:
             select(*ROW).where(r.batch_id == batch_id, r.status == status.value)
         )
         # Ordered here: SQL Server orders a uniqueidentifier by its last bytes first.
-        requests = sorted((to_request(row) for row in rows), key=lambda q: q.request_id)
+        requests = sorted((to_request(row) for row in rows), key=lambda q: q.request_id.int)
         return request_details.with_metadata(self._connection, requests)
 
     def submitted_in(self, batch_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[tuple[UUID, str]]]:

@@ -32,11 +32,11 @@ def insert_contents(
 def contents(connection: Connection, request_ids: Sequence[UUID]) -> Mapping[UUID, str]:
     """Return the content JSON of requests, as it was sent."""
     found: dict[UUID, str] = {}
+    c = request_contents.c
     for some in chunks(request_ids):
-        for row in connection.execute(
-            select(request_contents).where(request_contents.c.request_id.in_(some))
-        ):
-            found[row.request_id] = zlib.decompress(row.content).decode("utf-8")
+        rows = connection.execute(select(c.request_id, c.content).where(c.request_id.in_(some)))
+        for request_id, content in rows.all():
+            found[request_id] = zlib.decompress(content).decode("utf-8")
     return found
 
 
@@ -57,8 +57,11 @@ def metadata(
     found: dict[UUID, dict[str, str]] = {request_id: {} for request_id in request_ids}
     m = request_metadata.c
     for some in chunks(request_ids):
-        for row in connection.execute(select(request_metadata).where(m.request_id.in_(some))):
-            found[row.request_id][row.metadata_key] = row.metadata_value
+        rows = connection.execute(
+            select(m.request_id, m.metadata_key, m.metadata_value).where(m.request_id.in_(some))
+        )
+        for request_id, key, value in rows.all():
+            found[request_id][key] = value
     return found
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -14,12 +17,34 @@ from sqlalchemy import (
     String,
     Unicode,
     UnicodeText,
+    Uuid,
 )
 from sqlalchemy.dialects import mssql, sqlite
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _TEXT_LENGTH = len("2026-01-01 00:00:00.000000")
 _BINARY_COLLATION = "Latin1_General_BIN2"
+
+
+_uuid_of = lru_cache(maxsize=16_384)(UUID)
+
+
+class Identifier(Uuid[UUID]):
+    """A random id. What SQLite returns as text is made a UUID once for many statements.
+
+    A run reads the same ids again and again, and to make one costs more than to read the rest
+    of its row. (Dialects that know ids have types of their own for this one.)
+    """
+
+    cache_ok = True
+
+    def result_processor(
+        self,
+        dialect: Dialect,  # noqa: ARG002
+        coltype: object,  # noqa: ARG002
+    ) -> Callable[[str | None], UUID | None]:
+        """Read 32 hexadecimal digits."""
+        return lambda text: None if text is None else _uuid_of(text)
 
 
 class _TextAsItIs(sqlite.DATETIME):
