@@ -86,6 +86,15 @@ sabotage: $(VENV)/.installed ## break what keeps each promise, and see a test fa
 chaos: $(VENV)/.installed ## everything at once, killed and cut off at random, then judged (3 minutes)
 	@$(RUN) tests.chaos $(ARGS)
 
+# Alone on a machine: it has no patience with neighbours.
+.PHONY: bench
+bench: $(VENV)/.installed ## measure everything beside what it is compared with (an hour), and keep the record
+	@$(RUN) benchmarks --keep $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/.installed ## only what has little noise: counts, and costs at 10 thousand and a million rows (3 minutes)
+	@$(RUN) benchmarks --quick $(ARGS)
+
 .PHONY: bench-console
 bench-console: $(VENV)/.installed ## what the console asks of a database with a million requests
 	@$(RUN) benchmarks.console $(ARGS)

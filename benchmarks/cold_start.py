@@ -77,6 +77,7 @@ def import_seconds(modules: Sequence[str]) -> float:
     """Import some modules in an interpreter that has just begun."""
     command = [sys.executable, "-c", IMPORT, *modules]
     environment = {**os.environ, **SETTINGS}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a deployed function is compiled once
     finished = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
