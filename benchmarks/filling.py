@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -173,7 +174,9 @@ def fill(path: Path, filling: Filling, now: datetime) -> None:
 def _timed(connection: sqlite3.Connection, what: str, statement: str, values: dict) -> None:
     """Say what is done now; what took no time is overwritten by the next."""
     began = time.perf_counter()
-    print(f"\r  {what:<75}", end="", flush=True)
+    if sys.stdout.isatty():
+        print(f"\r  {what:<75}", end="", flush=True)
     connection.execute(statement, values)
     seconds = time.perf_counter() - began
-    print(f"{seconds:6.1f} s", end="\n" if seconds >= 1 else "", flush=True)
+    if seconds >= 1:
+        print(f"\r  {what:<75}{seconds:6.1f} s", flush=True)
