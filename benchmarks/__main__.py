@@ -14,7 +14,17 @@ from importlib import import_module
 from benchmarks import record
 from benchmarks.figures import Benchmark, Figure
 
-MODULES = ("drain", "overlap", "intake", "cold_start", "counts", "idle", "claim", "console")
+MODULES = (
+    "drain",
+    "overlap",
+    "polls",
+    "intake",
+    "cold_start",
+    "counts",
+    "idle",
+    "claim",
+    "console",
+)
 """Those that have a BENCHMARK, in the order of the table."""
 
 

@@ -47,9 +47,13 @@ def test_retry_after_is_respected_within_the_bounds(retry_after: float, wait: fl
 
 
 def test_the_first_poll_comes_when_batches_of_this_kind_usually_begin_to_end() -> None:
-    assert BOUNDS.first_poll(MINUTE) == pytest.approx(22 + 20, abs=1)
-    assert BOUNDS.next_poll(1, expected=MINUTE) == pytest.approx(20)
+    assert BOUNDS.first_poll(MINUTE) == pytest.approx(22 + 15, abs=0.1)
     assert BOUNDS.first_poll(MINUTE, retry_after=100) == 100
+
+
+def test_polls_are_even_while_batches_of_this_kind_usually_end_and_become_rarer_then() -> None:
+    steps = [BOUNDS.next_poll(polls, expected=MINUTE) for polls in (1, 8, 9, 10, 10_000)]
+    assert steps == pytest.approx([15, 15, 22.5, 33.75, 300])
 
 
 def test_a_few_batches_are_no_experience() -> None:
