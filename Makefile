@@ -89,7 +89,11 @@ chaos: $(VENV)/.installed ## everything at once, killed and cut off at random, t
 # Alone on a machine: it has no patience with neighbours.
 .PHONY: bench
 bench: $(VENV)/.installed ## measure everything beside what it is compared with (an hour), and keep the record
-	@$(RUN) benchmarks --keep $(ARGS)
+	@$(RUN) benchmarks --keep $(ARGS) || missed=1; $(MAKE) --no-print-directory plots; exit $${missed:-0}
+
+.PHONY: plots
+plots: $(VENV)/.installed ## draw what is on record, for docs/performance.md
+	@PYTHONPATH=. $(BIN)/uv run --quiet --no-project --python $(BIN)/python --with 'matplotlib>=3.10,<4' benchmarks/plots.py
 
 .PHONY: bench-quick
 bench-quick: $(VENV)/.installed ## only what has little noise: counts, and costs at 10 thousand and a million rows (3 minutes)
