@@ -130,8 +130,8 @@ def compose(settings: Settings, clock: Clock = utc_now, clients: Clients | None 
     backoff = Backoff(settings.retry_base_seconds, settings.retry_max_seconds)
     leases = Leases(store, clock, uuid4, settings.lease_seconds, settings.http_timeout_seconds)
     # An event whose lease ended while the broker thinks would be published twice. A flush takes
-    # up to two seconds more than the broker's time-out.
-    event_lease = max(settings.lease_seconds, 2 * (settings.events_timeout_seconds + 2))
+    # up to two seconds more than the broker's time-out, and waits for the one before it.
+    event_lease = max(settings.lease_seconds, 3 * (settings.events_timeout_seconds + 2))
     event_leases = Leases(store, clock, uuid4, event_lease, settings.events_timeout_seconds)
     polling = PollingBounds(settings.poll_min_seconds, settings.poll_max_seconds)
     visibility = timedelta(seconds=settings.thunderhead_visibility_seconds)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,13 +26,25 @@ _logger = logging.getLogger(__name__)
 
 EVENTS_PER_FLUSH = 500
 
+_MOST_FLUSHES = 2
+"""One that the broker has, and the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    """Events on their way to the broker, under one lease."""
+
+    owner: UUID
+    events: Sequence[OutboxEvent]
+    results: Future[Mapping[UUID, PublishFailure | None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
     """Publishes what is due in the outbox.
 
-    `leases` must be longer than the broker may take to acknowledge: an event whose lease ended
-    meanwhile is published again.
+    While the broker has some events, the next are claimed. So `leases` must be longer than the
+    broker may take to acknowledge twice: an event whose lease ended meanwhile is published again.
     """
 
     store: Store
@@ -44,33 +59,65 @@ class Publishing:
         One flush happens whatever the budget: its time is bounded by the broker's time-out, and
         polls must not be able to use up what events need.
         """
-        is_first = True
-        while not pauses.in_force(pausing.EVENTS):
-            if self.runs.is_stopping or not (is_first or self.runs.may_go_on(run)):
-                return
-            is_first = False
-            owner, now, until = self.leases.new_id(), self.leases.clock(), self.leases.until()
-            events = self.store.write(
-                lambda tx: tx.outbox.claim(owner, now, until, EVENTS_PER_FLUSH)  # noqa: B023
-            )
-            if not events:
-                return
-            self._publish(owner, list(events), run, pauses)
+        if pauses.in_force(pausing.EVENTS) or self.runs.is_stopping:
+            return
+        under_way: deque[_Flush] = deque()
+        done: _Flush | None = None
+        goes_on = True
+        # One thread: the producer takes one call at a time.
+        with ThreadPoolExecutor(1, "events") as broker:
+            while goes_on or done:
+                owner, events = self._next(done, run, pauses, claims=goes_on)
+                if events:
+                    results = broker.submit(copy_context().run, self.publisher.publish, events)
+                    under_way.append(_Flush(owner, events, results))
+                goes_on = len(events) == EVENTS_PER_FLUSH and self.runs.may_go_on(run)
+                done = None
+                if under_way and (len(under_way) == _MOST_FLUSHES or not goes_on):
+                    done = under_way.popleft()
 
-    def _publish(self, owner: UUID, events: list[OutboxEvent], run: Run, pauses: Pauses) -> None:
-        results = self.publisher.publish(events)
-        published = [event_id for event_id, failure in results.items() if failure is None]
-        failures = {event_id: failure for event_id, failure in results.items() if failure}
-        passing = [failure for failure in failures.values() if not failure.is_final]
-        if passing and not published:
+    def _next(
+        self, done: _Flush | None, run: Run, pauses: Pauses, *, claims: bool
+    ) -> tuple[UUID, Sequence[OutboxEvent]]:
+        """Record a flush, once it has ended, and claim what comes next: in one transaction."""
+        results = done.results.result() if done else {}
+        self._learn(results, pauses)
+        claims = claims and not pauses.in_force(pausing.EVENTS)
+        owner, now, until = self.leases.new_id(), self.leases.clock(), self.leases.until()
+
+        def work(tx: Transaction) -> tuple[int, int, Sequence[OutboxEvent]]:
+            marked, returned = self._record(tx, done, results, now) if done else (0, 0)
+            claimed = tx.outbox.claim(owner, now, until, EVENTS_PER_FLUSH) if claims else ()
+            return marked, returned, claimed
+
+        marked, returned, claimed = self.store.write(work)
+        if done:
+            self._show(done, results, run, now)
+            run.counts["published"] += marked
+            run.counts["retried"] += returned
+            run.counts["lost"] += len(done.events) - marked - returned
+        return owner, claimed
+
+    def _learn(self, results: Mapping[UUID, PublishFailure | None], pauses: Pauses) -> None:
+        """Keep or end the patience with the broker."""
+        if None in results.values():
+            pauses.end(pausing.EVENTS)
+            return
+        passing = [failure for failure in results.values() if failure and not failure.is_final]
+        if passing:
             # Nothing went through: the broker is out, and the next run need not find out again.
             pauses.begin(pausing.EVENTS, passing[0].reason)
-        elif published:
-            pauses.end(pausing.EVENTS)
-        attempts = {event.event_id: event.attempts for event in events}
-        now = self.leases.clock()
-        for event in events:
-            failure = failures.get(event.event_id)
+
+    def _show(
+        self,
+        done: _Flush,
+        results: Mapping[UUID, PublishFailure | None],
+        run: Run,
+        now: datetime,
+    ) -> None:
+        """Tell metrics and logs what became of events."""
+        for event in done.events:
+            failure = results.get(event.event_id)
             if failure is None and event.created_at:
                 PUBLICATION_DURATION.record((now - event.created_at).total_seconds())
             elif failure and failure.is_final:
@@ -83,14 +130,19 @@ class Publishing:
                     },
                 )
 
-        def work(tx: Transaction) -> tuple[int, int]:
-            marked = tx.outbox.mark_published(owner, published, now)
-            return marked, self._record_failures(tx, owner, failures, attempts, now)
-
-        marked, returned = self.store.write(work)
-        run.counts["published"] += marked
-        run.counts["retried"] += returned
-        run.counts["lost"] += len(events) - marked - returned
+    def _record(
+        self,
+        tx: Transaction,
+        done: _Flush,
+        results: Mapping[UUID, PublishFailure | None],
+        now: datetime,
+    ) -> tuple[int, int]:
+        """Write what became of events; returns how many of ours were published, and returned."""
+        published = [event_id for event_id, failure in results.items() if failure is None]
+        failures = {event_id: failure for event_id, failure in results.items() if failure}
+        attempts = {event.event_id: event.attempts for event in done.events}
+        marked = tx.outbox.mark_published(done.owner, published, now)
+        return marked, self._record_failures(tx, done.owner, failures, attempts, now)
 
     def _record_failures(
         self,

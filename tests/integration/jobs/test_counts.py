@@ -14,7 +14,7 @@ COSTS = {
     16: {
         "intake": Cost(commits=2, statements=14, calls=5),
         "processing": Cost(commits=7, statements=55, calls=21),
-        "monitoring": Cost(commits=10, statements=203, calls=40, flushes=3),
+        "monitoring": Cost(commits=10, statements=201, calls=40, flushes=3),
     },
     1: {
         "intake": Cost(commits=2, statements=14, calls=5),
