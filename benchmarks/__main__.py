@@ -17,7 +17,7 @@ from benchmarks.figures import Benchmark, Figure
 MODULES = (
     "drain",
     "overlap",
-    "polls",
+    "polls", "outbox",
     "intake",
     "cold_start",
     "counts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,8 @@ from shared.store.statements import chunks, claim, count_up_to, insert_rows, set
 from shared.store.tables import document_requests, outbox
 
 o = outbox.c
+
+_EVENT = tuple(o[field.name] for field in fields(OutboxEvent))
 
 PENDING = EventState.PENDING.value
 PUBLISHED = EventState.PUBLISHED.value
@@ -66,20 +69,9 @@ class OutboxTable:
             now=now,
             leased_until=leased_until,
             limit=limit,
+            returning=_EVENT,
         )
-        return [
-            OutboxEvent(
-                row.event_id,
-                row.request_id,
-                row.generation,
-                row.topic,
-                row.payload,
-                row.traceparent,
-                row.attempts,
-                row.created_at,
-            )
-            for row in self._connection.execute(statement)
-        ]
+        return [OutboxEvent(*row) for row in self._connection.execute(statement).all()]
 
     def mark_published(self, owner: UUID, event_ids: Sequence[UUID], now: datetime) -> int:
         """Note the broker's acknowledgement; returns how many were still ours."""

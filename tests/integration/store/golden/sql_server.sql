@@ -265,9 +265,8 @@ VALUES (:event_id, :request_id, :generation, :state, :topic, :traceparent, :payl
 -- claim events
 UPDATE outbox
 SET due_at=:due_at, lease_owner=:lease_owner
-OUTPUT inserted.event_id, inserted.request_id, inserted.generation, inserted.state, inserted.topic,
-    inserted.traceparent, inserted.payload, inserted.created_at, inserted.due_at,
-    inserted.lease_owner, inserted.attempts, inserted.published_at, inserted.last_error
+OUTPUT inserted.event_id, inserted.request_id, inserted.generation, inserted.topic,
+    inserted.payload, inserted.traceparent, inserted.attempts, inserted.created_at
 WHERE outbox.event_id IN (SELECT TOP 100 outbox.event_id
 FROM outbox WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
 WHERE outbox.state = 'PENDING' AND outbox.due_at <= :due_at_1
