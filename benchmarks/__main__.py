@@ -17,7 +17,8 @@ from benchmarks.figures import Benchmark, Figure
 MODULES = (
     "drain",
     "overlap",
-    "polls", "outbox",
+    "polls",
+    "outbox",
     "intake",
     "cold_start",
     "counts",

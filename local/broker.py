@@ -17,14 +17,10 @@ _START_SECONDS = 10.0
 
 
 class MockBroker:
-    """One broker that lives as long as the context is open (or from `start` to `stop`).
+    """One broker that lives as long as the context is open (or from `start` to `stop`)."""
 
-    It takes `milliseconds` longer for each answer than this machine does.
-    """
-
-    def __init__(self, topics: Iterable[str] = (), milliseconds: int = 0) -> None:
+    def __init__(self, topics: Iterable[str] = ()) -> None:
         self._topics = tuple(topics)
-        self._milliseconds = milliseconds
         self._cluster: Producer | None = None
         self._bootstrap_servers = ""
 
@@ -38,12 +34,7 @@ class MockBroker:
         # The mock cluster belongs to the client that asked for it and ends with that client.
         # The configured address is replaced by the mock's own, but must not be empty.
         self._cluster = Producer(
-            {
-                "test.mock.num.brokers": 1,
-                "test.mock.broker.rtt": self._milliseconds,
-                "bootstrap.servers": "replaced",
-                "log_level": 3,
-            }
+            {"test.mock.num.brokers": 1, "bootstrap.servers": "replaced", "log_level": 3}
         )
         brokers = self._cluster.list_topics(timeout=_START_SECONDS).brokers
         self._bootstrap_servers = ",".join(
@@ -77,7 +68,6 @@ def main() -> None:
     """Run the broker as a process: print the address, end on SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description="Kafka broker for development")
     parser.add_argument("--topic", action="append", default=[], help="create this topic at once")
-    parser.add_argument("--milliseconds", type=int, default=0, help="how long an answer takes")
     arguments = parser.parse_args()
     stop = threading.Event()
 
@@ -86,7 +76,7 @@ def main() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    with MockBroker(arguments.topic, arguments.milliseconds) as broker:
+    with MockBroker(arguments.topic) as broker:
         print(broker.bootstrap_servers, flush=True)
         stop.wait()
 
