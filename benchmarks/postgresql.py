@@ -1,8 +1,9 @@
 """A PostgreSQL for the peers of the product: made for one run, and gone after it.
 
-As Debian packages it: default settings, which are durable (`fsync` and `synchronous_commit` are on).
-It listens on a Unix socket in its own folder, which is where SQLite's files are in the benchmarks:
-both engines sync to the same disk.
+As Debian packages it, with the default settings, which are durable (`fsync` and
+`synchronous_commit` are on; so is what the product sets for SQLite: a write-ahead log, synced at
+every commit). It listens on a Unix socket. Its folder is beside those of the SQLite files: both
+engines write to the same disk.
 """
 
 from __future__ import annotations

@@ -36,8 +36,10 @@ class Work:
     body: str
     """Of each call, with REFERENCE in it."""
     jobs: int
-    concurrency: int
-    """Calls at a time."""
+    calls: int
+    """At a time."""
+    claims: int
+    """Jobs that may be claimed at a time; what is more than the calls waits for one of them."""
     commit_seconds: float
     """How much longer each commit takes."""
 
@@ -49,7 +51,11 @@ class Done:
     jobs: int
     """Recorded as done."""
     seconds: float
-    """From the start of the worker to the record of its last job."""
+    """From the start of the worker to the transaction that recorded the last job.
+
+    By the clock of the machine, which is the database's too: how long a worker takes to notice that
+    nothing is left does not count.
+    """
 
 
 Call = Callable[[str], Awaitable[None]]
@@ -80,8 +86,12 @@ def commit_delay(table: str, seconds: float) -> str:
 
 @asynccontextmanager
 async def calling(work: Work) -> AsyncIterator[Call]:
-    """Make the call of a job, so many at a time: one session, whose connections are kept."""
-    connector = aiohttp.TCPConnector(limit=work.concurrency)
+    """Make the call of a job, so many at a time: one session, whose connections are kept.
+
+    The session holds the calls to their number, and not the claims, as the product does: a job
+    that is claimed can take the place of one that is done while the next are being claimed.
+    """
+    connector = aiohttp.TCPConnector(limit=work.calls)
     headers = {"Content-Type": "application/json"}
     before, _, after = work.body.partition(REFERENCE)
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
