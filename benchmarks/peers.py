@@ -55,7 +55,7 @@ def measure() -> Sequence[Figure]:
     measured = {f"{name}, documents/s": value for name, value in rate.items()}
     return [
         Figure(
-            f"documents/s, {calls}{slow} at a time, one in a batch",
+            f"documents/s, {calls} at a time, one in a batch{slow}",
             peer,
             rate[f"product, {calls}{slow}"] / rate[f"{peer}, {calls}{slow}"],
             REACHES[slow],
