@@ -103,6 +103,24 @@ bench-quick: $(VENV)/.installed ## only what has little noise: counts, and costs
 bench-console: $(VENV)/.installed ## what the console asks of a database with a million requests
 	@$(RUN) benchmarks.console $(ARGS)
 
+# Not part of bench: it needs PostgreSQL, and libraries that the product has no use for.
+.PHONY: bench-peers
+bench-peers: $(VENV)/.installed $(VENV)-peers/.installed postgresql ## drain a queue beside pgqueuer and procrastinate on PostgreSQL (5 minutes), and keep the record
+	@$(RUN) benchmarks --keep peers $(ARGS)
+
+# Only the programs: the cluster that the package would make, and leave running, nobody needs.
+.PHONY: postgresql
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		echo 'Installing PostgreSQL for the job queues that the product is measured beside.' && \
+		mkdir -p /etc/postgresql-common && \
+		{ [ -e /etc/postgresql-common/createcluster.conf ] || \
+			echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf; } && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || { \
+		echo 'PostgreSQL is not here and cannot be installed (Debian: apt-get install postgresql).' >&2; exit 1; }
+
 # Their environments are apart from .venv: the runtime's wheel installs a package named `tests`.
 .PHONY: test-functions
 test-functions: $(VENV)/.installed ## the functions in the Functions worker's own runtime
@@ -238,6 +256,12 @@ $(VENV)-infra/.installed: tests/infra/scanner/requirements.txt | $(VENV)/.instal
 	@echo "Setting up $(@D), for the scanner of infra/; this takes half a minute."
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	@VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --no-deps --requirements $<
+	@touch $@
+
+$(VENV)-peers/.installed: benchmarks/requirements.txt constraints.txt | $(VENV)/.installed
+	@echo "Setting up $(@D), for what the product is measured beside; this takes a few seconds."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@VIRTUAL_ENV=$(@D) $(BIN)/uv pip install --quiet --requirements $< --constraints constraints.txt
 	@touch $@
 
 # Not a mere step on the way, which make would remove.

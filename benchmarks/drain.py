@@ -76,17 +76,7 @@ def product(
 
 def bare_pool(peer: Stub, calls: int, concurrency: int) -> Drained:
     """Make the same calls from threads with a session each, and keep nothing."""
-    body = json.dumps(
-        {
-            "clientReference": str(uuid4()),
-            "batchName": "OMS-20260101T000000-00000000",
-            "batchConfigResId": "1709524441",
-            "projectId": None,
-            "transactionDataType": "application/xml",
-            "properties": [{"name": "FOOTER", "value": "0"}],
-            "documents": [{"documentReference": str(uuid4()), "transactionData": "A" * 900}],
-        }
-    ).encode()
+    body = call_body(str(uuid4())).encode()
     sessions = threading.local()
 
     def call(_number: int) -> str:
@@ -102,6 +92,22 @@ def bare_pool(peer: Stub, calls: int, concurrency: int) -> Drained:
     with ThreadPoolExecutor(concurrency) as pool, timed() as took:
         assert len(set(pool.map(call, range(calls)))) == calls
     return Drained(calls, took.seconds, took.cpu_seconds)
+
+
+def call_body(reference: str) -> str:
+    """Return the body of a call with one document."""
+    return json.dumps(
+        {
+            "clientReference": str(uuid4()),
+            "batchName": "OMS-20260101T000000-00000000",
+            "batchConfigResId": "1709524441",
+            "projectId": None,
+            "transactionDataType": "application/xml",
+            "properties": [{"name": "FOOTER", "value": "0"}],
+            "documents": [{"documentReference": reference, "transactionData": "A" * 900}],
+        },
+        separators=(",", ":"),
+    )
 
 
 def submit(system: System, count: int) -> None:

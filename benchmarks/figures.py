@@ -63,3 +63,5 @@ class Benchmark:
     """Its figures have little noise and come soon: part of `make bench-quick`."""
     measure_quickly: Callable[[], Sequence[Figure]] | None = None
     """What comes soon of it, where that is not all."""
+    is_apart: bool = False
+    """Needs more than .venv has: measured only if it is named."""
