@@ -19,6 +19,7 @@ MODULES = (
     "overlap",
     "polls",
     "outbox",
+    "memory",
     "intake",
     "cold_start",
     "counts",

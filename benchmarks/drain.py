@@ -113,7 +113,7 @@ def call_body(reference: str) -> str:
 def submit(system: System, count: int) -> None:
     """Take in invoices, five hundred in a call."""
     for start in range(0, count, 500):
-        some = [_invoice(number) for number in range(start, min(start + 500, count))]
+        some = [invoice(number) for number in range(start, min(start + 500, count))]
         trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         answers = system.intake.submit(some, actor="benchmark", traceparent=trace)
         assert all(isinstance(answer, Stored) for answer in answers)
@@ -125,7 +125,7 @@ def delay_commits(system: System, seconds: float) -> None:
     event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
 
 
-def _invoice(number: int) -> NewRequest:
+def invoice(number: int) -> NewRequest:
     return read_document_request(
         {
             "sourceSystem": "ARCADE",
