@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Benchmark, Figure, Reach
+from benchmarks.figures import Benchmark, Bound, Figure, Reach
 
 RECORD = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -76,4 +76,6 @@ def shown_reach(figure: Figure) -> str:
 
 def _figure(values: dict[str, Any]) -> Figure:
     reach = values["reach"]
-    return Figure(**{**values, "reach": Reach(**reach) if reach else None})
+    return Figure(
+        **{**values, "reach": Reach(Bound(reach["bound"]), reach["limit"]) if reach else None}
+    )
