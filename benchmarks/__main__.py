@@ -17,6 +17,7 @@ from benchmarks.figures import Benchmark, Figure
 MODULES = (
     "drain",
     "overlap",
+    "latency",
     "polls",
     "outbox",
     "memory",
