@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -128,6 +129,24 @@ def test_an_empty_outbox_costs_one_statement_and_no_call(stage: MakeStage) -> No
 def test_more_than_one_flush_is_drained(stage: MakeStage) -> None:
     some = stage(EVENTS_PER_FLUSH + 1)
     assert some.publish().counts["published"] == EVENTS_PER_FLUSH + 1
+    assert some.publisher.calls == 2
+
+
+def test_the_next_are_claimed_while_the_broker_has_the_ones_before(stage: MakeStage) -> None:
+    some = stage(EVENTS_PER_FLUSH + 1)
+    are_claimed = threading.Event()
+    some.store.before_writes = [lambda: None, are_claimed.set]  # the first claim, then the next
+    waited: list[bool] = []
+    some.publisher.meanwhile = lambda: waited.append(are_claimed.wait(10))
+    some.publish()
+    assert waited == [True, True]
+    assert some.store.writes == 4  # two claims, two marks: no claim is needed to find nothing
+
+
+def test_once_the_broker_is_out_nothing_more_is_claimed(stage: MakeStage) -> None:
+    some = stage(3 * EVENTS_PER_FLUSH)
+    some.publisher.failures = dict.fromkeys(some.states(), PASSING)
+    assert some.publish().counts["retried"] == 2 * EVENTS_PER_FLUSH
     assert some.publisher.calls == 2
 
 
