@@ -14,8 +14,11 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def stop() -> Iterator[StopSignals]:
+    # As in a terminal, also where the tests were started with nohup.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with StopSignals() as stop:
         yield stop
+    signal.signal(signal.SIGHUP, before)
 
 
 def environment() -> dict[str, str]:
