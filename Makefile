@@ -106,7 +106,7 @@ bench-console: $(VENV)/.installed ## what the console asks of a database with a 
 # Not part of bench: it needs PostgreSQL, and libraries that the product has no use for.
 .PHONY: bench-peers
 bench-peers: $(VENV)/.installed $(VENV)-peers/.installed postgresql ## drain a queue beside pgqueuer and procrastinate on PostgreSQL (5 minutes), and keep the record
-	@$(RUN) benchmarks --keep peers $(ARGS)
+	@$(MAKE) --no-print-directory bench ARGS='peers $(ARGS)'
 
 # Only the programs: the cluster that the package would make, and leave running, nobody needs.
 .PHONY: postgresql

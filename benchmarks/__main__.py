@@ -29,7 +29,7 @@ MODULES = (
     "console",
     "peers",
 )
-"""Those that have a BENCHMARK, in the order of the table."""
+"""Those that have a BENCHMARK, in the order in which they are measured."""
 
 
 def main() -> int:

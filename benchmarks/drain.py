@@ -15,24 +15,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import requests
 from sqlalchemy import event
 
 from benchmarks.figures import Benchmark, Figure, at_least, at_most
+from benchmarks.product import settings, submit
 from benchmarks.rounds import in_a_process, interleaved, median, timed
 from benchmarks.thunderhead_stub import Stub, stub
 from shared.composition import System, compose
-from shared.domain.models import NewRequest
-from shared.jobs.intake import Stored
 from shared.settings import Settings
-from shared.web.bodies import read_document_request
 
 CALL_SECONDS = 0.05
 COMMIT_SECONDS = 0.006
 """How much longer a commit takes on Azure SQL (knowledge of its log: docs/scale.md)."""
+AT_A_TIME = (32, 64)
+"""Calls."""
+DELAYS = {"": 0.0, ", slow commits": COMMIT_SECONDS}
+"""Of each commit, in seconds."""
 DOCUMENTS = 2_000
 DOCUMENTS_IN_BATCHES = 20_000
 PER_BATCH = 50
@@ -61,9 +62,9 @@ def product(
 ) -> Drained:
     """Take in documents, then measure one run of the processing job."""
     with tempfile.TemporaryDirectory() as folder:
-        system = compose(settings(peer, Path(folder), per_batch, concurrency))
+        system = compose(peer_settings(peer, Path(folder), per_batch, concurrency))
         system.store.migrate()
-        submit(system, documents)
+        submit(system, range(documents))
         if commit_seconds:
             delay_commits(system, commit_seconds)
         with timed() as took:
@@ -110,63 +111,35 @@ def call_body(reference: str) -> str:
     )
 
 
-def submit(system: System, count: int) -> None:
-    """Take in invoices, five hundred in a call."""
-    for start in range(0, count, 500):
-        some = [invoice(number) for number in range(start, min(start + 500, count))]
-        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        answers = system.intake.submit(some, actor="benchmark", traceparent=trace)
-        assert all(isinstance(answer, Stored) for answer in answers)
-
-
 def delay_commits(system: System, seconds: float) -> None:
     """Let each commit of this process take longer."""
     engine = system.store._engine
     event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
 
 
-def invoice(number: int) -> NewRequest:
-    return read_document_request(
-        {
-            "sourceSystem": "ARCADE",
-            "requestCorrelationId": f"REQ-{number}",
-            "documentType": "INVOICE",
-            "documentName": "IVZRECPA",
-            "language": "EN",
-            "metadata": {"INVOICE_ID": str(number), "FOOTER_ID": "2"},
-            "content": {"Document": {"InvoiceNumber": str(number), "Name": "Example"}},
-        }
+def peer_settings(peer: Stub, folder: Path, per_batch: int, concurrency: int) -> Settings:
+    """Return settings that submit to a stub."""
+    return settings(
+        folder,
+        reference_data_base_url=peer.reference_data_base_url,
+        thunderhead_base_url=peer.thunderhead_base_url,
+        max_documents_per_batch=per_batch,
+        http_concurrency=concurrency,
     )
-
-
-def settings(peer: Stub, folder: Path, per_batch: int, concurrency: int) -> Settings:
-    values: dict[str, Any] = {
-        "environment": "local",
-        "database_url": f"sqlite:///{folder}/oms.db",
-        "reference_data_base_url": peer.reference_data_base_url,
-        "thunderhead_base_url": peer.thunderhead_base_url,
-        "thunderhead_auth": "none",
-        "kafka_bootstrap_servers": "127.0.0.1:9",
-        "kafka_security": "plaintext",
-        "api_auth": "none",
-        "max_documents_per_batch": per_batch,
-        "http_concurrency": concurrency,
-    }
-    return Settings(**values)
 
 
 def measure() -> Sequence[Figure]:
     with stub(CALL_SECONDS) as peer:
         pools = {
             f"bare pool, {at_a_time}": partial(in_a_process, bare_pool, peer, DOCUMENTS, at_a_time)
-            for at_a_time in (32, 64)
+            for at_a_time in AT_A_TIME
         }
         drains = {
-            f"product, {at_a_time}{', slow commits' if commit else ''}": partial(
+            f"product, {at_a_time}{slow}": partial(
                 in_a_process, product, peer, DOCUMENTS, 1, at_a_time, commit
             )
-            for at_a_time in (32, 64)
-            for commit in (0.0, COMMIT_SECONDS)
+            for at_a_time in AT_A_TIME
+            for slow, commit in DELAYS.items()
         }
         batches = {
             "product, 50 in a batch": partial(
@@ -180,13 +153,14 @@ def measure() -> Sequence[Figure]:
     measured |= {f"{name}, CPU ms a document": value for name, value in cpu.items()}
     figures = [
         Figure(
-            f"documents/s, {name.removeprefix('product, ')} at a time, one in a batch",
+            f"documents/s, {at_a_time} at a time, one in a batch{slow}",
             "bare pool",
-            rate[name] / rate[f"bare pool, {name.split(', ')[1]}"],
+            rate[f"product, {at_a_time}{slow}"] / rate[f"bare pool, {at_a_time}"],
             at_least(0.9),
             measured=measured,
         )
-        for name in drains
+        for at_a_time in AT_A_TIME
+        for slow in DELAYS
     ]
     return [
         *figures,

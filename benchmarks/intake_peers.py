@@ -23,6 +23,7 @@ from uuid import uuid4
 import azure.functions as func
 from fastapi import FastAPI
 
+from benchmarks.product import settings
 from local.reference_data import create_app as reference_data
 from local.serving import ServerThread
 from shared.asgi import api
@@ -31,7 +32,6 @@ from shared.composition import compose, open_store
 from shared.domain.models import DocumentRequest, HistoryEntry
 from shared.jobs.intake import Intake
 from shared.jobs.request_storage import CorrelationKey
-from shared.settings import Settings
 from shared.web.bodies import EXAMPLE, DocumentRequestBody
 from tests.token_issuer import AUDIENCE, CALLER, ROLE, issuing
 
@@ -90,19 +90,10 @@ async def function(
 ) -> AsyncIterator[Post]:
     """The API behind its function; not `is_stored`: with everything but the database."""
     with issuing() as issuer, ServerThread(reference_data()) as codes:
-        settings: dict[str, Any] = {
-            "environment": "local",
-            "database_url": f"sqlite:///{folder}/oms.db",
-            "reference_data_base_url": codes.url,
-            "thunderhead_base_url": "http://127.0.0.1:9",
-            "thunderhead_auth": "none",
-            "kafka_bootstrap_servers": "127.0.0.1:9",
-            "kafka_security": "plaintext",
-            "api_auth": "none",
-        }
+        others: dict[str, Any] = {"reference_data_base_url": codes.url}
         headers = {"Content-Type": "application/json"}
         if is_authenticated:
-            settings |= {
+            others |= {
                 "api_auth": "entra",
                 "api_issuer": issuer.url,
                 "api_audience": AUDIENCE,
@@ -111,7 +102,7 @@ async def function(
                 "api_rate_limit": "99999/minute",
             }
             headers["Authorization"] = f"Bearer {issuer.token()}"
-        system = compose(Settings(**settings))
+        system = compose(settings(folder, **others))
         if is_stored:
             system.store.migrate()
             answer = AsgiFunction(api(system))

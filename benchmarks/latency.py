@@ -17,9 +17,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 
-from benchmarks.drain import invoice
 from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.product import settings, submit
 from benchmarks.rounds import ROUNDS, timed
 from local import reference_data
 from local.broker import MockBroker
@@ -27,8 +28,6 @@ from local.consumer import consume
 from local.serving import ServerThread
 from local.thunderhead import ThunderheadOptions, create_app
 from shared.composition import System, compose
-from shared.jobs.intake import Stored
-from shared.settings import Settings
 
 REQUESTS = 300
 SECONDS = 120.0
@@ -36,7 +35,6 @@ EVERY = 10.0
 """Seconds between the runs of a job: Tp and Tm."""
 GENERATION = (3.0, 7.0)
 TOPIC = "oms-document-status"
-TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 PATIENCE_SECONDS = 60.0
 """How long the last event may take; then the round has failed."""
 
@@ -95,23 +93,20 @@ def measured_round(seed: int) -> Latencies:
 
 
 def _system(stack: ExitStack) -> System:
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     options = ThunderheadOptions(generation_seconds=GENERATION)
     thunderhead = stack.enter_context(ServerThread(create_app(options)))
     codes = stack.enter_context(ServerThread(reference_data.create_app()))
     broker = stack.enter_context(MockBroker([TOPIC]))
-    values = {
-        "environment": "local",
-        "database_url": f"sqlite:///{folder}/oms.db",
-        "reference_data_base_url": codes.url,
-        "thunderhead_base_url": f"{thunderhead.url}{options.base_path}",
-        "thunderhead_auth": "none",
-        "kafka_bootstrap_servers": broker.bootstrap_servers,
-        "kafka_security": "plaintext",
-        "api_auth": "none",
-        "max_documents_per_batch": 1,
-    }
-    system = compose(Settings(**values))
+    system = compose(
+        settings(
+            folder,
+            reference_data_base_url=codes.url,
+            thunderhead_base_url=f"{thunderhead.url}{options.base_path}",
+            kafka_bootstrap_servers=broker.bootstrap_servers,
+            max_documents_per_batch=1,
+        )
+    )
     stack.callback(system.close)
     system.store.migrate()
     return system
@@ -131,10 +126,9 @@ def _accept(system: System, moments: Sequence[float]) -> dict[str, float]:
     began = time.monotonic()
     accepted: dict[str, float] = {}
     for number, moment in enumerate(moments):
-        threading.Event().wait(max(0.0, began + moment - time.monotonic()))
-        (answer,) = system.intake.submit([invoice(number)], actor="benchmark", traceparent=TRACE)
-        assert isinstance(answer, Stored)
-        accepted[str(answer.request.request_id)] = time.monotonic()
+        time.sleep(max(0.0, began + moment - time.monotonic()))
+        (request_id,) = submit(system, range(number, number + 1))
+        accepted[request_id] = time.monotonic()
     return accepted
 
 

@@ -10,19 +10,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.drain import invoice, settings
+from benchmarks.drain import CALL_SECONDS, PER_BATCH, peer_settings
 from benchmarks.figures import Benchmark, Figure, at_most
+from benchmarks.product import invoice, submit
 from benchmarks.rounds import in_a_process, interleaved, median
 from benchmarks.thunderhead_stub import Stub, stub
 from shared.composition import compose
 from shared.domain.models import NewRequest
-from shared.jobs.intake import Stored
 
 FEW, MANY = 10_000, 100_000
 CONTENT_BYTES = 20_000
-CALL_SECONDS = 0.05
-PER_BATCH, CONCURRENCY = 50, 32
-PER_INTAKE = 500
+CONCURRENCY = 32
+SHOWN_EVERY = 10_000
+"""Documents taken in."""
 BUDGET_SECONDS = 3_600.0
 """A run has to drain all of it: its default would do, on a machine that nobody else uses."""
 LINE_BYTES = 100
@@ -30,21 +30,17 @@ LINE_BYTES = 100
 
 def fill(peer: Stub, folder: Path, documents: int) -> None:
     """Take in documents of 20 kB, and say how far it is."""
-    with closing(compose(settings(peer, folder, PER_BATCH, CONCURRENCY))) as system:
+    with closing(compose(peer_settings(peer, folder, PER_BATCH, CONCURRENCY))) as system:
         system.store.migrate()
-        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        for start in range(0, documents, PER_INTAKE):
-            some = [_large_invoice(number) for number in range(start, start + PER_INTAKE)]
-            answers = system.intake.submit(some, actor="benchmark", traceparent=trace)
-            assert all(isinstance(answer, Stored) for answer in answers)
-            print(f"\r  {start + PER_INTAKE:,} documents taken in", end="", flush=True)
-    print()
+        for start in range(0, documents, SHOWN_EVERY):
+            submit(system, range(start, start + SHOWN_EVERY), _large_invoice)
+            print(f"  {start + SHOWN_EVERY:,} documents taken in", flush=True)
 
 
 def peak_of_a_drain(peer: Stub, folder: Path, documents: int) -> float:
     """Drain a copy of a filled database in this process, a fresh one; its peak in MiB."""
     with _copy(folder) as copied:
-        options = settings(peer, copied, PER_BATCH, CONCURRENCY)
+        options = peer_settings(peer, copied, PER_BATCH, CONCURRENCY)
         options = options.model_copy(update={"run_budget_seconds": BUDGET_SECONDS})
         with closing(compose(options)) as system:
             summary = system.processing.run()

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, Producer
 
 from benchmarks.figures import Benchmark, Figure, at_least
 from benchmarks.paced_broker import broker
+from benchmarks.product import PER_CALL, settings
 from benchmarks.rounds import Took, in_a_process, interleaved, median, timed
 from shared.clients.kafka_config import producer_config
 from shared.composition import compose
@@ -28,11 +29,9 @@ from shared.domain.statuses import RequestStatus
 from shared.domain.timing import utc_now
 from shared.jobs.pausing import Pauses
 from shared.jobs.runs import MONITORING
-from shared.settings import Settings
 from tests.unit.domain.builders import a_request
 
 EVENTS = 10_000
-PER_INSERT = 500
 TOPIC = "oms-document-status"
 PACES = {"4 throughput units": 4_000_000.0, "a broker without limits": None}
 """Bytes a second."""
@@ -41,7 +40,7 @@ PACES = {"4 throughput units": 4_000_000.0, "a broker without limits": None}
 def product(servers: str) -> Took:
     """Publish all that is due in an outbox, once its producer has made its first connection."""
     with tempfile.TemporaryDirectory() as folder:
-        system = compose(settings(servers, Path(folder)))
+        system = compose(settings(Path(folder), kafka_bootstrap_servers=servers))
         system.store.migrate()
         first, *rest = events()
         system.clients.publisher.publish([first])
@@ -58,7 +57,7 @@ def product(servers: str) -> Took:
 
 def bare(servers: str) -> Took:
     """Send the same messages and wait for each acknowledgement."""
-    producer = Producer(producer_config(settings(servers, Path("nowhere"))))
+    producer = Producer(producer_config(settings(Path("nowhere"), kafka_bootstrap_servers=servers)))
     first, *rest = events()
     acknowledged: set[UUID] = set()
 
@@ -102,8 +101,8 @@ def events() -> list[OutboxEvent]:
 
 def fill(store: Any, some: Sequence[OutboxEvent]) -> None:
     now = utc_now()
-    for start in range(0, len(some), PER_INSERT):
-        part = some[start : start + PER_INSERT]
+    for start in range(0, len(some), PER_CALL):
+        part = some[start : start + PER_CALL]
         requests = [
             a_request(
                 request_id=event.request_id,
@@ -118,20 +117,6 @@ def fill(store: Any, some: Sequence[OutboxEvent]) -> None:
             tx.outbox.add(part, now)
 
         store.write(work)
-
-
-def settings(servers: str, folder: Path) -> Settings:
-    values: dict[str, Any] = {
-        "environment": "local",
-        "database_url": f"sqlite:///{folder}/oms.db",
-        "reference_data_base_url": "http://127.0.0.1:9",
-        "thunderhead_base_url": "http://127.0.0.1:9",
-        "thunderhead_auth": "none",
-        "kafka_bootstrap_servers": servers,
-        "kafka_security": "plaintext",
-        "api_auth": "none",
-    }
-    return Settings(**values)
 
 
 def measure() -> Sequence[Figure]:

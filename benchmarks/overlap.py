@@ -15,8 +15,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
-from benchmarks.drain import settings, submit
+from benchmarks.drain import peer_settings
 from benchmarks.figures import Benchmark, Figure, at_least, at_most
+from benchmarks.product import submit
 from benchmarks.rounds import interleaved, median
 from benchmarks.thunderhead_stub import Stub, stub
 from shared.composition import compose
@@ -33,10 +34,10 @@ def drained(peer: Stub, per_batch: int, processes: int) -> float:
     documents = DOCUMENTS[per_batch]
     context = get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
-        options = settings(peer, Path(folder), per_batch, CONCURRENCY)
+        options = peer_settings(peer, Path(folder), per_batch, CONCURRENCY)
         system = compose(options)
         system.store.migrate()
-        submit(system, documents)
+        submit(system, range(documents))
         system.close()
         ready, results = context.Barrier(processes), context.SimpleQueue()
         runs = [

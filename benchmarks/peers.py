@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from benchmarks.drain import CALL_SECONDS, COMMIT_SECONDS, DOCUMENTS, call_body, product
+from benchmarks.drain import AT_A_TIME, CALL_SECONDS, DELAYS, DOCUMENTS, call_body, product
 from benchmarks.figures import Benchmark, Figure, at_least
 from benchmarks.job_queues.work import REFERENCE, Done, Work
 from benchmarks.postgresql import Server, postgresql
@@ -23,9 +23,6 @@ from benchmarks.thunderhead_stub import Stub, stub
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-CALLS = (32, 64)
-"""At a time."""
-DELAYS = {"": 0.0, ", slow commits": COMMIT_SECONDS}
 REACHES = {"": at_least(1.05), ", slow commits": at_least(1.2)}
 PEERS = {
     "pgqueuer": ("pgqueuer", 2),
@@ -38,7 +35,7 @@ PEERS = {
 def measure() -> Sequence[Figure]:
     if not PYTHON.exists():
         raise RuntimeError("there are no peers here: `make bench-peers` installs them")
-    cases = [(calls, slow) for slow in DELAYS for calls in CALLS]
+    cases = [(calls, slow) for slow in DELAYS for calls in AT_A_TIME]
     with postgresql() as server, stub(CALL_SECONDS, count_documents=True) as thunderhead:
         turns: dict[str, Callable[[], float]] = {}
         for calls, slow in cases:

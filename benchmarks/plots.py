@@ -36,7 +36,7 @@ def main() -> None:
     if rates:
         _bars(rates)
     growth = {
-        figure["what"].rpartition(", ")[0]: _by_rows(figure["measured"])
+        figure["what"].partition(", ")[0]: _by_rows(figure["measured"])
         for benchmark in ("idle", "claim")
         for figure in found.get(benchmark, {}).get("figures", [])
         if len(_by_rows(figure["measured"])) > 1
@@ -77,7 +77,7 @@ def _lines(growth: Mapping[str, Mapping[int, float]]) -> None:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("requests in the database")
     axes.set_ylabel("milliseconds")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     _save(figure, "growth.svg")
 
 

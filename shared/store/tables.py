@@ -57,7 +57,7 @@ def _only(condition: str) -> dict[str, Any]:
 document_requests = Table(
     "document_requests",
     metadata,
-    Column("request_id", Identifier(), nullable=False),
+    Column("request_id", Identifier, nullable=False),
     Column("source_system", key_text(50), nullable=False),
     Column("request_correlation_id", key_text(100), nullable=False),
     Column("body_digest", word(64), nullable=False),
@@ -78,11 +78,11 @@ document_requests = Table(
     Column("purged_at", UtcTimestamp),
     Column("traceparent", word(55), nullable=False),
     Column("event_topic", key_text(249)),
-    Column("batch_id", Identifier(), ForeignKey("batches.batch_id")),
+    Column("batch_id", Identifier, ForeignKey("batches.batch_id")),
     # Waiting, backoff and lease expiry in one: when somebody may take the row.
     # NULL once a batch owns it, and in every status that nobody works on.
     Column("due_at", UtcTimestamp),
-    Column("lease_owner", Identifier()),
+    Column("lease_owner", Identifier),
     # Since when it waits for what its status says: RECEIVED and PROCESSING since it was accepted
     # (or ordered to be reprocessed), SUBMITTED and HELD since then. NULL once it has ended.
     Column("waiting_since", UtcTimestamp),
@@ -157,7 +157,7 @@ Index(
 request_contents = Table(
     "request_contents",
     metadata,
-    Column("request_id", Identifier(), ForeignKey("document_requests.request_id"), nullable=False),
+    Column("request_id", Identifier, ForeignKey("document_requests.request_id"), nullable=False),
     # JSON as it was sent, compressed (zlib).
     Column("content", blob(), nullable=False),
     PrimaryKeyConstraint("request_id", mssql_clustered=False),
@@ -166,7 +166,7 @@ request_contents = Table(
 request_metadata = Table(
     "request_metadata",
     metadata,
-    Column("request_id", Identifier(), ForeignKey("document_requests.request_id"), nullable=False),
+    Column("request_id", Identifier, ForeignKey("document_requests.request_id"), nullable=False),
     Column("metadata_key", key_text(50), nullable=False),
     Column("metadata_value", key_text(255), nullable=False),
     PrimaryKeyConstraint("request_id", "metadata_key", mssql_clustered=False),
@@ -182,7 +182,7 @@ Index(
 request_outputs = Table(
     "request_outputs",
     metadata,
-    Column("request_id", Identifier(), ForeignKey("document_requests.request_id"), nullable=False),
+    Column("request_id", Identifier, ForeignKey("document_requests.request_id"), nullable=False),
     Column("generation", Integer, nullable=False, autoincrement=False),
     Column("position", Integer, nullable=False, autoincrement=False),
     Column("channel_name", ShortText(255), nullable=False),
@@ -197,16 +197,16 @@ status_history = Table(
     "status_history",
     metadata,
     Column("history_id", serial(), primary_key=True),
-    Column("request_id", Identifier(), ForeignKey("document_requests.request_id"), nullable=False),
+    Column("request_id", Identifier, ForeignKey("document_requests.request_id"), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("from_status", word()),
     Column("to_status", word(), nullable=False),
     Column("at", UtcTimestamp, nullable=False),
     Column("actor", ShortText(200), nullable=False),
     Column("reason", ShortText(1000)),
-    Column("run_id", Identifier()),
+    Column("run_id", Identifier),
     # The batch that carried the generation, where there was one.
-    Column("batch_id", Identifier()),
+    Column("batch_id", Identifier),
     # What a generation failed for: the request's own row forgets it when it is reprocessed.
     Column("failure_category", word()),
     Column("failure_code", ShortText(100)),
@@ -223,7 +223,7 @@ Index(
 batches = Table(
     "batches",
     metadata,
-    Column("batch_id", Identifier(), nullable=False),
+    Column("batch_id", Identifier, nullable=False),
     Column("state", word(), nullable=False),
     Column("version", Integer, nullable=False),
     Column("batch_name", Unicode(100), nullable=False),
@@ -236,7 +236,7 @@ batches = Table(
     Column("created_at", UtcTimestamp, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
     Column("due_at", UtcTimestamp),
-    Column("lease_owner", Identifier()),
+    Column("lease_owner", Identifier),
     Column("in_flight", Boolean(create_constraint=False), nullable=False),
     Column("last_send_at", UtcTimestamp),
     Column("unknown_since", UtcTimestamp),
@@ -291,7 +291,7 @@ batch_messages = Table(
     "batch_messages",
     metadata,
     Column("message_id", serial(), primary_key=True),
-    Column("batch_id", Identifier(), ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column("batch_id", Identifier, ForeignKey("batches.batch_id"), nullable=False, index=True),
     Column("document_reference", ShortText(100)),
     Column("kind", ShortText(10), nullable=False),
     Column("message_text", long_text(), nullable=False),
@@ -312,8 +312,8 @@ generation_times = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("event_id", Identifier(), nullable=False),
-    Column("request_id", Identifier(), ForeignKey("document_requests.request_id"), nullable=False),
+    Column("event_id", Identifier, nullable=False),
+    Column("request_id", Identifier, ForeignKey("document_requests.request_id"), nullable=False),
     Column("generation", Integer, nullable=False),
     Column("state", word(), nullable=False),
     Column("topic", key_text(249), nullable=False),
@@ -321,7 +321,7 @@ outbox = Table(
     Column("payload", blob(), nullable=False),
     Column("created_at", UtcTimestamp, nullable=False),
     Column("due_at", UtcTimestamp),
-    Column("lease_owner", Identifier()),
+    Column("lease_owner", Identifier),
     Column("attempts", Integer, nullable=False),
     Column("published_at", UtcTimestamp),
     Column("last_error", ShortText(1000)),
@@ -354,7 +354,7 @@ job_runs = Table(
     "job_runs",
     metadata,
     Column("job", word(50), primary_key=True),
-    Column("run_id", Identifier(), nullable=False),
+    Column("run_id", Identifier, nullable=False),
     Column("started_at", UtcTimestamp, nullable=False),
     Column("finished_at", UtcTimestamp, nullable=False),
     Column("summary", long_text(), nullable=False),

@@ -54,6 +54,20 @@ def test_what_is_written_is_what_was_read(tree: Any, blank: str) -> None:
     assert plain(strict_json.dumps(read)) == plain(text)  # the order of keys included
 
 
+@given(trees())
+def test_what_is_stored_is_read_as_it_was_sent(tree: Any) -> None:
+    read = strict_json.loads(written(tree, "").encode())
+    assert frozen(strict_json.stored(strict_json.dumps(read))) == frozen(read)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":NaN}', "[-Infinity]", "[" * 100_000, '{"a":', ""], ids=lambda text: text[:9]
+)
+def test_what_is_stored_and_is_no_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        strict_json.stored(text)
+
+
 @given(number_texts)
 def test_every_number_comes_back_as_its_text(number: str) -> None:
     assert strict_json.dumps(strict_json.loads(f"[{number}]".encode())) == f"[{number}]"
