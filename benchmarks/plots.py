@@ -5,7 +5,7 @@ Needs matplotlib, which nothing else does: `uv run` fetches it for this alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,9 @@ def main() -> None:
     found = record.load()
     rates = {
         name.removesuffix(PER_SECOND): value
-        for benchmark in ("drain", "peers")
-        for measured in _measured(found, benchmark)
-        for name, value in measured.items()
-        if name.endswith(PER_SECOND) and "in a batch" not in name
+        # Of one run: the rates of two cannot be compared.
+        for figure in found.get("peers", {}).get("figures", [])
+        for name, value in figure["measured"].items()
     }
     if rates:
         _bars(rates)
@@ -43,11 +42,6 @@ def main() -> None:
     }
     if growth:
         _lines(growth)
-
-
-def _measured(found: dict[str, Any], benchmark: str) -> Iterator[Mapping[str, float]]:
-    for figure in found.get(benchmark, {}).get("figures", []):
-        yield figure["measured"]
 
 
 def _by_rows(measured: Mapping[str, float]) -> dict[int, float]:
