@@ -11,7 +11,7 @@ from shared.domain.models import NewRequest
 from shared.jobs.intake import Stored
 from shared.settings import Settings
 from shared.web.bodies import read_document_request
-from tests.integration.jobs.world import TRACEPARENT
+from tests.unit.jobs.fakes import arrivals
 
 NOBODY = "127.0.0.1:9"
 """Where nothing listens: what a benchmark does not use."""
@@ -55,7 +55,7 @@ def submit(
     request_ids: list[str] = []
     for start in range(0, len(numbers), PER_CALL):
         some = [make(number) for number in numbers[start : start + PER_CALL]]
-        answers = system.intake.submit(some, actor="benchmark", traceparent=TRACEPARENT)
+        answers = system.intake.submit(arrivals(some))
         for answer in answers:
             assert isinstance(answer, Stored)
             request_ids.append(str(answer.request.request_id))

@@ -120,7 +120,7 @@ def note_transitions(
 
 
 def link_to(traceparents: Iterator[str]) -> None:
-    """Link the current span, a run's, to the traces of requests (the SDK keeps 128 links)."""
+    """Link the current span, which works for several, to other traces (the SDK keeps 128 links)."""
     current = trace.get_current_span()
     if current.is_recording():
         for traceparent in traceparents:

@@ -6,9 +6,9 @@ before anything else is asked, so it works while reference data is down too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,15 @@ from shared.measures import TRANSITIONS
 
 _MAX_ROUNDS = 20
 """Each lost race means that somebody else's request was stored; more than this is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that a call asks to be stored, by whom and in which trace."""
+
+    request: NewRequest
+    actor: str
+    traceparent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +120,13 @@ class Intake:
         self._clock = clock
         self._new_id = new_id
 
-    def submit(
-        self, requests: Sequence[NewRequest], *, actor: str, traceparent: str
-    ) -> list[Answer]:
+    def submit(self, arrivals: Sequence[Arrival]) -> list[Answer]:
         """Store the valid ones of some requests in one transaction; answer each, in order.
 
         Raises DatabaseUnavailable: the outcome is unknown then, and sending the same again is
         safe.
         """
+        requests = [arrival.request for arrival in arrivals]
         digests = [body_digest(request) for request in requests]
         codes = _CodesOfDay(self._reference_data, self._clock().date())
         answers: dict[int, Answer] = {}
@@ -135,10 +143,7 @@ class Intake:
             if fresh:
                 try:
                     answers |= self._store_all(
-                        {index: requests[index] for index in fresh.values()},
-                        digests,
-                        actor,
-                        traceparent,
+                        {index: (arrivals[index], digests[index]) for index in fresh.values()}
                     )
                 except DuplicateCorrelationId:
                     continue  # somebody was faster: read what they stored
@@ -159,39 +164,19 @@ class Intake:
                 same = found.body_digest == digests[index]
                 answers[index] = Replayed(found) if same else Reused(found.request_id)
 
-    def _store_all(
-        self,
-        requests: dict[int, NewRequest],
-        digests: list[str],
-        actor: str,
-        traceparent: str,
-    ) -> dict[int, Answer]:
-        """Commit new requests together."""
+    def _store_all(self, new: Mapping[int, tuple[Arrival, str]]) -> dict[int, Answer]:
+        """Commit new requests together, each with its digest."""
         now = self._clock()
         rows = {
-            index: DocumentRequest(
-                request_id=self._new_id(),
-                source_system=request.source_system,
-                request_correlation_id=request.request_correlation_id,
-                document_type=request.document_type,
-                document_name=request.document_name,
-                language=request.language,
-                priority=request.priority,
-                status=RequestStatus.RECEIVED,
-                generation=1,
-                version=1,
-                received_at=now,
-                updated_at=now,
-                body_digest=digests[index],
-                traceparent=traceparent,
-                metadata=dict(request.metadata),
-            )
-            for index, request in requests.items()
+            index: _received(arrival, digest, self._new_id(), now)
+            for index, (arrival, digest) in new.items()
         }
-        contents = [strict_json.dumps(request.content) for request in requests.values()]
+        contents = [strict_json.dumps(arrival.request.content) for arrival, _ in new.values()]
         history = [
-            HistoryEntry(row.request_id, 1, None, RequestStatus.RECEIVED, now, actor)
-            for row in rows.values()
+            HistoryEntry(
+                rows[index].request_id, 1, None, RequestStatus.RECEIVED, now, arrival.actor
+            )
+            for index, (arrival, _) in new.items()
         ]
 
         def work(tx: Transaction) -> None:
@@ -201,6 +186,27 @@ class Intake:
         self._store.write(work)
         TRANSITIONS.record(len(rows), {"oms.request.status": RequestStatus.RECEIVED.value})
         return {index: Stored(row) for index, row in rows.items()}
+
+
+def _received(arrival: Arrival, digest: str, request_id: UUID, now: datetime) -> DocumentRequest:
+    request = arrival.request
+    return DocumentRequest(
+        request_id=request_id,
+        source_system=request.source_system,
+        request_correlation_id=request.request_correlation_id,
+        document_type=request.document_type,
+        document_name=request.document_name,
+        language=request.language,
+        priority=request.priority,
+        status=RequestStatus.RECEIVED,
+        generation=1,
+        version=1,
+        received_at=now,
+        updated_at=now,
+        body_digest=digest,
+        traceparent=arrival.traceparent,
+        metadata=dict(request.metadata),
+    )
 
 
 def body_digest(request: NewRequest) -> str:

@@ -12,6 +12,7 @@ from shared.web.boundary import Boundary
 from shared.web.calls import authenticated_call
 from shared.web.docs_page import show_docs
 from shared.web.error_handlers import install_error_handlers
+from shared.web.group_commit import GroupCommit
 from shared.web.openapi import DESCRIPTION, complete
 from shared.web.services import Services
 
@@ -48,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
+    app.state.submit = GroupCommit(submissions.submit_singles)
     install_error_handlers(app)
     # Routes are tried in this order.
     app.include_router(submissions.router, prefix=PREFIX, tags=["submission"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Response
 from starlette.responses import JSONResponse
 
+from shared import tracing
 from shared.domain import strict_json
 from shared.domain.models import NewRequest
 from shared.domain.resource import to_resource
-from shared.jobs.intake import Answer, Invalid, Replayed, Reused, Stored, Unverifiable
+from shared.jobs.intake import Answer, Arrival, Invalid, Replayed, Reused, Stored, Unverifiable
 from shared.web.answers import BatchAnswer, DocumentRequestAnswer
 from shared.web.bodies import (
     MAX_BATCH_BYTES,
@@ -22,6 +25,7 @@ from shared.web.bodies import (
 )
 from shared.web.body_reading import read_json_body
 from shared.web.calls import AuthenticatedCall, Call, CallRoute
+from shared.web.group_commit import GroupCommit
 from shared.web.openapi import answer, json_body, links_to
 from shared.web.problem_answers import (
     BATCH_TOO_LARGE,
@@ -48,6 +52,16 @@ from shared.web.problems import (
 from shared.web.threads import in_thread
 
 router = APIRouter(route_class=CallRoute)
+
+Outcome = Answer | Problem
+
+
+class Single(NamedTuple):
+    """A call that submits one request, with its body."""
+
+    call: Call
+    body: bytes
+
 
 _NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocumentRequest")
 
@@ -79,7 +93,8 @@ _NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocum
 async def submit_document_request(call: AuthenticatedCall) -> Response:
     """Read the body, then leave the event loop for everything else."""
     body = await read_json_body(call.request, MAX_REQUEST_BYTES)
-    return await in_thread(_submit_one, call, body)
+    submit: GroupCommit[Single, Outcome] = call.request.app.state.submit
+    return _answer_one(call, await submit(Single(call, body)))
 
 
 @router.post(
@@ -100,31 +115,51 @@ async def submit_document_request_batch(call: AuthenticatedCall) -> Response:
     return await in_thread(_submit_batch, call, body)
 
 
-def _submit_one(call: Call, body: bytes) -> Response:
-    request = _read(call, _parse(body))
-    [answer] = _submit(call, [request])
-    if not isinstance(answer, Stored | Replayed):
-        raise Refusal(_problem_of(answer))
-    headers = {"Location": f"{call.request.scope['path']}/{answer.request.request_id}"}
-    if isinstance(answer, Replayed):
+def submit_singles(singles: Sequence[Single]) -> list[Outcome]:
+    """Submit the requests of some calls together, in the trace of the first."""
+    tracing.link_to(single.call.traceparent for single in singles[1:])
+    return _submit([(single.call, partial(_read_single, single)) for single in singles])
+
+
+def _answer_one(call: Call, outcome: Outcome) -> Response:
+    if not isinstance(outcome, Stored | Replayed):
+        raise Refusal(_problem_of(outcome))
+    headers = {"Location": f"{call.request.scope['path']}/{outcome.request.request_id}"}
+    if isinstance(outcome, Replayed):
         headers["Idempotent-Replayed"] = "true"
-    return JSONResponse(to_resource(answer.request), _status_of(answer), headers)
+    return JSONResponse(to_resource(outcome.request), _status_of(outcome), headers)
 
 
 def _submit_batch(call: Call, body: bytes) -> Response:
-    outcomes: dict[int, Answer | Problem] = {}
-    requests: dict[int, NewRequest] = {}
-    for index, item in enumerate(read_items(_parse(body))):
+    items = read_items(_parse(body))
+    outcomes = _submit([(call, partial(_read_item, call, item, len(body))) for item in items])
+    answers = [_item(call, index, outcome) for index, outcome in enumerate(outcomes)]
+    return JSONResponse({"items": answers}, 207)
+
+
+def _submit(readings: Sequence[tuple[Call, Callable[[], NewRequest]]]) -> list[Outcome]:
+    """Submit what can be read."""
+    outcomes: dict[int, Outcome] = {}
+    arrivals: dict[int, Arrival] = {}
+    for index, (call, read) in enumerate(readings):
         try:
-            request = _read(call, item)
-            _limit_size(request, len(body))
-            requests[index] = request
+            arrivals[index] = Arrival(read(), call.caller.name, call.traceparent)
         except Refusal as refusal:
             outcomes[index] = refusal.problem
-    if requests:
-        outcomes |= zip(requests, _submit(call, list(requests.values())), strict=True)
-    items = [_item(call, index, outcomes[index]) for index in sorted(outcomes)]
-    return JSONResponse({"items": items}, 207)
+    if arrivals:
+        intake = readings[0][0].services.intake
+        outcomes |= zip(arrivals, intake.submit(list(arrivals.values())), strict=True)
+    return [outcomes[index] for index in range(len(readings))]
+
+
+def _read_single(single: Single) -> NewRequest:
+    return _read(single.call, _parse(single.body))
+
+
+def _read_item(call: Call, tree: Any, size_of_call: int) -> NewRequest:
+    request = _read(call, tree)
+    _limit_size(request, size_of_call)
+    return request
 
 
 def _parse(body: bytes) -> Any:
@@ -150,18 +185,14 @@ def _limit_size(request: NewRequest, size_of_call: int) -> None:
         raise Refusal(payload_too_large("The content of an item", MAX_REQUEST_BYTES))
 
 
-def _submit(call: Call, requests: list[NewRequest]) -> list[Answer]:
-    return call.services.intake.submit(
-        requests, actor=call.caller.name, traceparent=call.traceparent
-    )
-
-
 def _status_of(answer: Stored | Replayed) -> int:
     return 202 if isinstance(answer, Stored) else 200
 
 
-def _problem_of(answer: Invalid | Reused | Unverifiable) -> Problem:
-    match answer:
+def _problem_of(outcome: Invalid | Reused | Unverifiable | Problem) -> Problem:
+    match outcome:
+        case Problem():
+            return outcome
         case Invalid(violations):
             return validation_error(violations)
         case Reused(request_id):
@@ -170,14 +201,14 @@ def _problem_of(answer: Invalid | Reused | Unverifiable) -> Problem:
             return REFERENCE_DATA_UNAVAILABLE
 
 
-def _item(call: Call, index: int, outcome: Answer | Problem) -> dict[str, Any]:
+def _item(call: Call, index: int, outcome: Outcome) -> dict[str, Any]:
     if isinstance(outcome, Stored | Replayed):
         return {
             "index": index,
             "status": _status_of(outcome),
             "requestId": str(outcome.request.request_id),
         }
-    problem = outcome if isinstance(outcome, Problem) else _problem_of(outcome)
+    problem = _problem_of(outcome)
     return {
         "index": index,
         "status": problem.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -23,5 +23,13 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
     As AnyIO's thread pool does it, with half of the cost: nothing here cancels a call.
     """
-    work_here = partial(copy_context().run, work, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_pool, work_here)
+    return await begin_in_thread(copy_context(), work, *args, **kwargs)
+
+
+def begin_in_thread(
+    context: Context, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[T]:
+    """Have some work done in a thread, in a context that no other work is in."""
+    return asyncio.get_running_loop().run_in_executor(
+        _pool, partial(context.run, work, *args, **kwargs)
+    )

@@ -29,9 +29,10 @@ from tests.crash.judge import TERMINAL, judge, requests_of
 from tests.integration.commands.processes import ROOT, SECONDS, free_port, variables
 from tests.integration.commands.stack import Stack, StackStarter
 from tests.integration.commands.test_commands import body
-from tests.integration.jobs.world import POLICY_TOPIC, TOPIC, TRACEPARENT, invoice
+from tests.integration.jobs.world import POLICY_TOPIC, TOPIC, invoice
 from tests.integration.reading import read_all_events
 from tests.integration.waiting import wait_for
+from tests.unit.jobs.fakes import arrivals
 
 OPERATOR = Caller("operator")
 ORDER = ("--actor", "operator", "--reason", "again")
@@ -83,7 +84,7 @@ class Scene:
 
     def submit(self, system: System, count: int, **changes: Any) -> None:
         wanted = [invoice(f"REQ-{number}", **changes) for number in range(count)]
-        answers = system.intake.submit(wanted, actor="test", traceparent=TRACEPARENT)
+        answers = system.intake.submit(arrivals(wanted))
         self.accepted += [a.request.request_id for a in answers if isinstance(a, Stored)]
         assert len(self.accepted) == count
 

@@ -18,6 +18,8 @@ from shared.composition import compose
 from shared.jobs.intake import Intake
 from shared.store import engine as engines
 from shared.store.engine import create_engine
+from shared.web import group_commit
+from tests.telemetry import recorded
 from tests.unit.clients.support import make_settings
 from tests.unit.jobs.fakes import FakeReferenceData
 
@@ -56,6 +58,35 @@ def submit(function: AsgiFunction, number: int) -> asyncio.Task[Any]:
         language="EN",
         content={},
     )
+
+
+async def arrived(call: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """Return a call that is in a thread, or waits for those before it."""
+    await asyncio.sleep(0)
+    return call
+
+
+@pytest.mark.sqlite_only("the one write lock of SQLite is what calls wait for")
+def test_calls_that_come_meanwhile_are_stored_together_and_their_traces_linked(
+    function: AsgiFunction, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "PATIENCE_SECONDS", 60.0)
+    telemetry = recorded(monkeypatch)
+
+    async def run() -> None:
+        await call(function, "GET", "/health/live")  # the application has started
+        engine = create_engine(database_url)
+        with engine.begin():
+            waiting = [await arrived(submit(function, number)) for number in range(1 + WAITING)]
+        engine.dispose()
+        answers = await asyncio.gather(*waiting)
+        assert [answer.status_code for answer in answers] == [202] * (1 + WAITING)
+
+    asyncio.run(run())
+    calls = {span.context.span_id: span for span in telemetry.named(f"POST {PATH}")}
+    _, together = telemetry.named("INSERT document_requests")
+    first = calls[together.parent.span_id]
+    assert len({link.context.span_id for link in first.links} & set(calls)) == WAITING - 1
 
 
 @pytest.mark.sqlite_only("the one write lock of SQLite is what calls wait for")

@@ -18,7 +18,8 @@ from shared.domain.models import NewRequest
 from shared.jobs.intake import Replayed, Reused, Stored, body_digest
 from shared.web.bodies import read_document_request
 from tests.properties.world import World, letter
-from tests.unit.domain.builders import TRACEPARENT, frozen, trees, written
+from tests.unit.domain.builders import frozen, trees, written
+from tests.unit.jobs.fakes import arrivals
 
 # --- equal requests at once -----------------------------------------------------------------
 
@@ -51,7 +52,7 @@ def test_whoever_comes_first_is_stored_and_all_others_are_told_so(
 
     def post(call: list[NewRequest]) -> list[Any]:
         together.wait()
-        return world.system.intake.submit(call, actor="test", traceparent=TRACEPARENT)
+        return world.system.intake.submit(arrivals(call))
 
     with ThreadPoolExecutor(len(bodies)) as pool:
         answers = [answer for some in pool.map(post, requests) for answer in some]

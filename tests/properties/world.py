@@ -29,8 +29,8 @@ from shared.jobs.ports import Publisher, PublishFailure, ReferenceData
 from shared.jobs.queries import Caller
 from shared.settings import Settings
 from tests.properties.thunderhead import LedgerThunderhead
-from tests.unit.domain.builders import NOON, TRACEPARENT
-from tests.unit.jobs.fakes import StandingClock
+from tests.unit.domain.builders import NOON
+from tests.unit.jobs.fakes import StandingClock, arrivals
 
 T = TypeVar("T")
 
@@ -212,7 +212,7 @@ class World:
         self._stack.close()
 
     def submit(self, *requests: NewRequest) -> list[Any]:
-        return self.system.intake.submit(requests, actor="test", traceparent=TRACEPARENT)
+        return self.system.intake.submit(arrivals(requests))
 
     def rows(self, statement: str, *parameters: object) -> list[sqlite3.Row]:
         """Read the database behind the system's back."""

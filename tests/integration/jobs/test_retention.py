@@ -22,6 +22,7 @@ from shared.store.tables import (
     status_history,
 )
 from tests.integration.jobs.world import World, invoice
+from tests.unit.jobs.fakes import arrivals
 
 DAY = 86_400
 BAD: dict[str, Any] = {"content": {"Document": {"InvoiceNumber": "1"}}}
@@ -78,7 +79,7 @@ def test_what_was_removed_cannot_be_reprocessed_but_is_still_answered(world: Wor
         system.operations.reprocess(bad, Caller("operator"), "again")
     assert refused.value.code == "CONTENT_REMOVED"
     # The digest of the body stays: the same pair is still the same request.
-    (again,) = system.intake.submit([invoice("BAD", **BAD)], actor="test", traceparent="")
+    (again,) = system.intake.submit(arrivals([invoice("BAD", **BAD)]))
     assert again.request.request_id == bad  # type: ignore[union-attr]
 
 

@@ -30,6 +30,7 @@ from shared.web.bodies import read_document_request
 from tests.contracts.validation import assert_valid_event
 from tests.integration.clocks import TestClock
 from tests.integration.reading import read_events
+from tests.unit.jobs.fakes import arrivals
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SETTLED = frozenset({RequestStatus.COMPLETED, RequestStatus.FAILED, RequestStatus.HELD})
@@ -100,7 +101,7 @@ class World:
         return system
 
     def submit(self, system: System, requests_: Sequence[NewRequest]) -> list[UUID]:
-        answers = system.intake.submit(requests_, actor="test", traceparent=TRACEPARENT)
+        answers = system.intake.submit(arrivals(requests_))
         stored = [answer for answer in answers if isinstance(answer, Stored)]
         assert len(stored) == len(answers), answers
         return [answer.request.request_id for answer in stored]

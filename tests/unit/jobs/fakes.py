@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from shared.domain.enrichment import ConfigurationRow
-from shared.domain.models import OutboxEvent
+from shared.domain.models import NewRequest, OutboxEvent
 from shared.domain.submission import Guarantees
 from shared.domain.thunderhead import Cancellation, Documents, Lookup, Poll, Submission
 from shared.domain.timing import Clock
 from shared.errors import ReferenceDataUnavailable
 from shared.jobs.earlier_documents import EarlierDocuments
+from shared.jobs.intake import Arrival
 from shared.jobs.ports import Publisher, PublishFailure, ReferenceData, Thunderhead
 from shared.jobs.storage import Store
 from shared.store.database import SqlStore
-from tests.unit.domain.builders import NOON
+from tests.unit.domain.builders import NOON, TRACEPARENT
 
 T = TypeVar("T")
 
@@ -33,6 +34,11 @@ class StandingClock:
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+
+
+def arrivals(requests: Iterable[NewRequest], actor: str = "test") -> list[Arrival]:
+    """Return requests as intake takes them."""
+    return [Arrival(request, actor, TRACEPARENT) for request in requests]
 
 
 def earlier_documents(store: Store, thunderhead: Thunderhead, clock: Clock) -> EarlierDocuments:

@@ -25,7 +25,13 @@ from shared.jobs.intake import (
 from shared.jobs.request_storage import RequestFilter
 from shared.store.database import SqlStore
 from tests.unit.domain.builders import NOON, TRACEPARENT
-from tests.unit.jobs.fakes import CountingIds, FakeReferenceData, InterruptedStore, StandingClock
+from tests.unit.jobs.fakes import (
+    CountingIds,
+    FakeReferenceData,
+    InterruptedStore,
+    StandingClock,
+    arrivals,
+)
 
 REQUEST = NewRequest(
     source_system="ARCADE",
@@ -60,7 +66,7 @@ def intake(
 
 
 def submit(intake: Intake, *requests: NewRequest) -> list[Any]:
-    return intake.submit(requests, actor="arcade", traceparent=TRACEPARENT)
+    return intake.submit(arrivals(requests, "arcade"))
 
 
 def count(store: SqlStore) -> int:

@@ -17,8 +17,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
 from opentelemetry.trace import StatusCode
 
-from shared.domain.models import NewRequest
-from shared.jobs.intake import Intake
+from shared.jobs.intake import Arrival, Intake
 from tests.telemetry import recorded
 from tests.unit.web.checks import PATH, assert_problem
 from tests.unit.web.fakes import MemoryStore
@@ -60,11 +59,11 @@ def invoke(
 
 @pytest.fixture
 def broken_intake(monkeypatch: pytest.MonkeyPatch) -> None:
-    def submit(_self: Intake, requests: list[NewRequest], **_: Any) -> None:
+    def submit(_self: Intake, arrivals: list[Arrival]) -> None:
         try:
             raise KeyError(SECRET)
         except KeyError as error:
-            raise RuntimeError(f"no room for {requests[0].content} of {SECRET}") from error
+            raise RuntimeError(f"no room for {arrivals[0].request.content} of {SECRET}") from error
 
     monkeypatch.setattr(Intake, "submit", submit)
 
@@ -129,7 +128,7 @@ def test_an_unexpected_error_is_logged_without_its_text(
     fields = vars(record)
     assert fields["trace.id"] == TRACE_ID
     assert fields["error.type"] == "RuntimeError from KeyError"
-    assert "in _submit_one" in fields["error.stack_trace"]
+    assert "in submit_singles" in fields["error.stack_trace"]
     # The lines of the code are there, what they worked on is not.
     assert SECRET not in "".join(str(value) for value in fields.values())
     assert not record.exc_info
