@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from starlette.datastructures import Headers
 
 from shared.jobs.queries import Caller
@@ -16,11 +19,19 @@ from shared.web.threads import in_thread
 LEEWAY_SECONDS = 60
 """How far the clocks of the issuer and of this machine may differ."""
 MAX_TOKEN_CHARACTERS = 16_384
+MOST_REMEMBERED = 1000
+"""Good tokens that are not checked again; once there are more, all are."""
 _CREDENTIALS = re.compile(
     r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE
 )
 _IDENTITIES = ("azp", "appid", "oid")
 """Claims that name the caller: its application (in tokens of version 2 and 1), else the object."""
+
+
+class _Verified(NamedTuple):
+    key_id: str
+    key: RSAPublicKey
+    claims: dict[str, Any]
 
 
 class BearerTokens:
@@ -33,18 +44,37 @@ class BearerTokens:
         self._issuer = issuer
         self._audience = audience
         self._callers = callers
+        self._verified: dict[bytes, _Verified] = {}
 
     async def __call__(self, headers: Headers) -> Caller:
         """Tell who calls.
 
         Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable.
         """
-        claims = await self._verified(_token(headers))
+        claims = await self._claims(_token(headers))
         roles = claims.get("roles")
         # A text would hold every part of itself.
         return self._callers.admit(_caller_id(claims), roles if isinstance(roles, list) else [])
 
-    async def _verified(self, token: str) -> dict[str, Any]:
+    async def _claims(self, token: str) -> dict[str, Any]:
+        # A caller sends one token for an hour; to check it takes as long as all else of a call.
+        digest = hashlib.sha256(token.encode()).digest()
+        verified = self._verified.get(digest)
+        if verified is None or not self._still_holds(verified):
+            verified = await self._verify(token)
+            if len(self._verified) >= MOST_REMEMBERED:
+                self._verified.clear()
+            self._verified[digest] = verified
+        return verified.claims
+
+    def _still_holds(self, verified: _Verified) -> bool:
+        """Tell whether neither the time of a token is over nor that of its key."""
+        return (
+            self._keys.fresh(verified.key_id) is verified.key
+            and int(verified.claims["exp"]) > time.time() - LEEWAY_SECONDS
+        )
+
+    async def _verify(self, token: str) -> _Verified:
         try:
             header = jwt.get_unverified_header(token)
             # Also checked below; here so that no other token makes us look for a key.
@@ -56,7 +86,7 @@ class BearerTokens:
             key = self._keys.fresh(key_id)
             if key is None:
                 key = await in_thread(self._keys.get, key_id)
-            return jwt.decode(
+            claims = jwt.decode(
                 token,
                 key,
                 algorithms=[ALGORITHM],
@@ -67,6 +97,7 @@ class BearerTokens:
             )
         except (jwt.PyJWTError, RecursionError) as error:
             raise NotAuthenticated(type(error).__name__) from None
+        return _Verified(key_id, key, claims)
 
 
 def _token(headers: Headers) -> str:

@@ -20,8 +20,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from shared.clients.issuer import Issuer
+from shared.web import bearer
 from shared.web.app import create_app
-from shared.web.bearer import BearerTokens
+from shared.web.bearer import LEEWAY_SECONDS, BearerTokens
 from shared.web.security import AccessList
 from shared.web.services import Services
 from shared.web.signing_keys import (
@@ -31,6 +32,7 @@ from shared.web.signing_keys import (
     SEARCH_SECONDS,
     SigningKeys,
 )
+from tests.integration.waiting import wait_for
 from tests.token_issuer import (
     AUDIENCE,
     CALLER,
@@ -105,6 +107,34 @@ def test_a_good_token(call: Call, issuer: TokenIssuer) -> None:
     for _ in range(3):
         assert call(issuer.token()).status_code == 200
     assert issuer.fetches == 1
+
+
+def test_a_token_is_checked_once(
+    call: Call, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = issuer.token()
+    assert call(token).status_code == 200
+    monkeypatch.setattr(jwt, "decode", None)
+    assert call(token).status_code == 200
+    assert call(issuer.token(jti="another")).status_code == 500
+
+
+def test_a_token_that_was_good_ends_with_its_time(call: Call, issuer: TokenIssuer) -> None:
+    token = issuer.token(exp=int(time.time()) - LEEWAY_SECONDS + 2)
+    assert call(token).status_code == 200
+    wait_for(lambda: call(token).status_code == 401, "the end of the token")
+
+
+def test_good_tokens_are_remembered_up_to_a_limit(
+    call: Call, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bearer, "MOST_REMEMBERED", 2)
+    tokens = [issuer.token(jti=str(number)) for number in range(5)]
+    for token in tokens:
+        assert call(token).status_code == 200
+    monkeypatch.setattr(jwt, "decode", None)
+    assert call(tokens[-1]).status_code == 200
+    assert call(tokens[0]).status_code == 500
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR "])
