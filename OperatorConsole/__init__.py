@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared.asgi_console import console
-from shared.asgi_function import AsgiFunction
-from shared.composition import compose_function
+from shared.loading import without_garbage_collection
 
-_answer = AsgiFunction(console(compose_function()))
+with without_garbage_collection():
+    from shared.asgi_console import console
+    from shared.asgi_function import AsgiFunction
+    from shared.composition import compose_function
+
+    _answer = AsgiFunction(console(compose_function()))
 
 
 async def main(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -6,10 +6,14 @@ import logging
 
 import azure.functions as func
 
-from shared.composition import compose_function
+from shared.loading import without_garbage_collection
+
+with without_garbage_collection():
+    from shared.composition import compose_function
+
+    _job = compose_function().processing
 
 _logger = logging.getLogger(__name__)
-_job = compose_function().processing
 
 
 def main(timer: func.TimerRequest) -> None:

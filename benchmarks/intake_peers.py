@@ -15,7 +15,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -103,10 +102,9 @@ async def function(
         system = compose(settings(folder, **others))
         if is_stored:
             system.store.migrate()
-            answer = AsgiFunction(api(system))
         else:
-            intake = Intake(Nowhere(), system.clients.reference_data, system.clock, uuid4)
-            answer = AsgiFunction(api(replace(system, intake=intake)))
+            system.intake = Intake(Nowhere(), system.clients.reference_data, system.clock, uuid4)
+        answer = AsgiFunction(api(system))
 
         async def post(path: str, content: bytes) -> int:
             url = f"https://oms.example{path}"

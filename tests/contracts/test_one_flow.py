@@ -18,9 +18,7 @@ from local.thunderhead import ThunderheadOptions
 from local.thunderhead import create_app as create_thunderhead
 from local.thunderhead.options import TOKEN_PATH
 from shared.asgi import api
-from shared.clients.reference_data import ReferenceDataClient
-from shared.clients.thunderhead import ThunderheadClient
-from shared.composition import Clients, compose
+from shared.composition import compose
 from shared.domain.models import OutboxEvent
 from shared.domain.timing import to_milliseconds
 from shared.jobs.ports import PublishFailure
@@ -74,10 +72,8 @@ def test_from_requests_to_events_everything_is_as_documented(tmp_path: Path) -> 
             events_allowed_topics=("oms-policy-status",),
         )
         collector = Collector()
-        clients = Clients(
-            ReferenceDataClient(settings, now), ThunderheadClient(settings, now), collector
-        )
-        system = compose(settings, now, clients)
+        system = compose(settings, now)
+        system.clients.publisher = collector
         system.store.migrate()
         caller = TestClient(api(system))
         answers: list[Exchange] = []

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 import azure.functions as func
 import pytest
@@ -15,7 +13,6 @@ import pytest
 from shared.asgi import api
 from shared.asgi_function import AsgiFunction
 from shared.composition import compose
-from shared.jobs.intake import Intake
 from shared.store import engine as engines
 from shared.store.engine import create_engine
 from shared.web import group_commit
@@ -31,8 +28,8 @@ WAITING = 3
 def function(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsgiFunction]:
     monkeypatch.setattr(engines, "_SQLITE_BUSY_SECONDS", 10)
     system = compose(make_settings(database_url=database_url))
-    intake = Intake(system.store, FakeReferenceData(), system.clock, uuid4)
-    yield AsgiFunction(api(replace(system, intake=intake)))
+    system.clients.reference_data = FakeReferenceData()
+    yield AsgiFunction(api(system))
     system.close()
 
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import event
 
 from shared import composition
-from shared.composition import Clients, System, compose, open_store
+from shared.composition import System, compose, open_store
 from shared.domain.enrichment import ConfigurationRow
 from shared.domain.models import NewRequest, OutboxEvent
 from shared.domain.statuses import Priority
@@ -189,15 +189,17 @@ class World:
         self.codes = Codes()
         self.broker = Broker()
         self._ids = random.Random(1)
+        self._stack.enter_context(patch.object(composition, "uuid4", self._new_id))
         self.system, self.rival = self._compose(), self._compose()
         self._connection = sqlite3.connect(self.path, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._stack.callback(self._connection.close)
 
     def _compose(self) -> System:
-        clients = Clients(self.codes, self.thunderhead, self.broker)
-        with patch.object(composition, "uuid4", self._new_id):
-            system = compose(self.settings, self.clock, clients)
+        system = compose(self.settings, self.clock)
+        system.clients.reference_data = self.codes
+        system.clients.thunderhead = self.thunderhead
+        system.clients.publisher = self.broker
         engine = system.store._engine
         engine.update_execution_options(compiled_cache=_COMPILED)
         # Nothing here is about power cuts.
