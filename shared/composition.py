@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from shared import exporters
-from shared.domain.retrying import Backoff
 from shared.domain.timing import Clock, utc_now
-from shared.jobs.leasing import Leases
-from shared.jobs.outcomes import Recorder
 from shared.jobs.runs import Runs
 from shared.settings import Settings, load_settings
 from shared.settings.events import EventsTransport
@@ -26,6 +23,7 @@ from shared.telemetry import log_through_worker
 
 if TYPE_CHECKING:
     from shared.domain.polling import PollingBounds
+    from shared.domain.retrying import Backoff
     from shared.domain.submission import Guarantees
     from shared.jobs.audit import Audit
     from shared.jobs.batch_pages import BatchPages
@@ -33,8 +31,10 @@ if TYPE_CHECKING:
     from shared.jobs.console_models import AlertLimits
     from shared.jobs.held import HeldBatches
     from shared.jobs.intake import Intake
+    from shared.jobs.leasing import Leases
     from shared.jobs.monitoring import MonitoringJob
     from shared.jobs.operations import Operations
+    from shared.jobs.outcomes import Recorder
     from shared.jobs.overview import Overviews
     from shared.jobs.ports import Publisher, ReferenceData, Thunderhead
     from shared.jobs.processing import ProcessingJob
@@ -94,11 +94,6 @@ class System:
         self.clients = Clients(settings, clock)
         self.store = open_store(settings.database_url.get_secret_value())
         self.runs = Runs(self.store, clock, uuid4, settings.run_budget_seconds)
-        self._recorder = Recorder(settings.environment, settings.events_topic)
-        self._backoff = Backoff(settings.retry_base_seconds, settings.retry_max_seconds)
-        self._leases = Leases(
-            self.store, clock, uuid4, settings.lease_seconds, settings.http_timeout_seconds
-        )
 
     def close(self) -> None:
         """Flush events and close connections."""
@@ -177,7 +172,7 @@ class System:
         # An event whose lease ended while the broker thinks would be published twice. A flush
         # takes up to two seconds more than the broker's time-out, and waits for the one before it.
         seconds = max(settings.lease_seconds, 3 * (settings.events_timeout_seconds + 2))
-        leases = Leases(self.store, self.clock, uuid4, seconds, settings.events_timeout_seconds)
+        leases = self._leases_for(seconds, settings.events_timeout_seconds)
         return Publishing(self.store, self.clients.publisher, leases, self.runs, self._backoff)
 
     @property
@@ -190,6 +185,27 @@ class System:
             {system: timedelta(days=days) for system, days in by_source_system.items()},
         )
         return Retention(self.store, periods, self.runs, self.clock)
+
+    @cached_property
+    def _leases(self) -> Leases:
+        return self._leases_for(self.settings.lease_seconds, self.settings.http_timeout_seconds)
+
+    def _leases_for(self, seconds: float, call_seconds: float) -> Leases:
+        from shared.jobs.leasing import Leases
+
+        return Leases(self.store, self.clock, uuid4, seconds, call_seconds)
+
+    @cached_property
+    def _recorder(self) -> Recorder:
+        from shared.jobs.outcomes import Recorder
+
+        return Recorder(self.settings.environment, self.settings.events_topic)
+
+    @property
+    def _backoff(self) -> Backoff:
+        from shared.domain.retrying import Backoff
+
+        return Backoff(self.settings.retry_base_seconds, self.settings.retry_max_seconds)
 
     @property
     def _guarantees(self) -> Guarantees:
