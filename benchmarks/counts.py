@@ -11,24 +11,22 @@ from benchmarks.figures import Benchmark, Figure, at_most
 from benchmarks.rounds import in_a_process
 from tests.integration.clocks import TestClock
 from tests.integration.databases import migrate
-from tests.integration.jobs.counting import DOCUMENTS, Cost, costs_of_a_thousand, total
+from tests.integration.jobs.counting import DOCUMENTS, Cost, Recording, costs_of_a_thousand, total
 from tests.integration.jobs.world import start_world
 
-AT_A_TIME = {16: "16 outcomes recorded together", 1: "each recorded alone"}
 
-
-def costs(at_a_time: int) -> dict[str, Cost]:
+def costs(recording: Recording) -> dict[str, Cost]:
     """Count, on a database of its own between the simulators."""
     with ExitStack() as stack:
         url = f"sqlite:///{stack.enter_context(tempfile.TemporaryDirectory())}/oms.db"
         migrate(url)
-        return costs_of_a_thousand(start_world(stack, TestClock(), url), at_a_time)
+        return costs_of_a_thousand(start_world(stack, TestClock(), url), recording)
 
 
 def measure() -> Sequence[Figure]:
     figures: list[Figure] = []
-    for at_a_time, how in AT_A_TIME.items():
-        found = in_a_process(costs, at_a_time)
+    for recording in Recording:
+        found = in_a_process(costs, recording)
         measured = {
             f"{step}, {what}": number
             for step, cost in found.items()
@@ -37,7 +35,7 @@ def measure() -> Sequence[Figure]:
         after_intake = total(found["processing"], found["monitoring"])
         figures.append(
             Figure(
-                f"commits a document after intake, {how}",
+                f"commits a document after intake, {recording.value}",
                 "",
                 after_intake.commits / DOCUMENTS,
                 at_most(0.1),
@@ -46,10 +44,10 @@ def measure() -> Sequence[Figure]:
             )
         )
         figures += [
-            Figure(f"{what} in {step}, {how}", "", number, unit="")
+            Figure(f"{what} in {step}, {recording.value}", "", number, unit="")
             for step, cost in found.items()
             for what, number in asdict(cost).items()
-            if number and (at_a_time > 1 or step != "intake")
+            if number and (recording is Recording.TOGETHER or step != "intake")
         ]
     return figures
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import requests
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from benchmarks.figures import Benchmark, Figure, at_least, at_most
 from benchmarks.product import settings, submit
@@ -26,6 +26,7 @@ from benchmarks.rounds import in_a_process, interleaved, median, timed
 from benchmarks.thunderhead_stub import Stub, stub
 from shared.composition import System, compose
 from shared.settings import Settings
+from shared.store.engine import READ_ONLY
 
 CALL_SECONDS = 0.05
 COMMIT_SECONDS = 0.006
@@ -112,9 +113,13 @@ def call_body(reference: str) -> str:
 
 
 def delay_commits(system: System, seconds: float) -> None:
-    """Let each commit of this process take longer."""
-    engine = system.store._engine
-    event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
+    """Let each commit of this process take longer; one that has written nothing has no log."""
+
+    def wait(connection: Connection) -> None:
+        if not connection.get_execution_options().get(READ_ONLY):
+            time.sleep(seconds)
+
+    event.listen(system.store._engine, "commit", wait)
 
 
 def peer_settings(peer: Stub, folder: Path, per_batch: int, concurrency: int) -> Settings:

@@ -70,7 +70,7 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
         """Wait for a result; then a moment for others, until there are as many as are wanted."""
         yield self._done.get()
         ends_at = time.monotonic() + GATHERING_SECONDS
-        for _ in range(min(wanted, self._concurrency) - 1):
+        for _ in range(wanted - 1):
             try:
                 yield self._done.get(timeout=max(0.0, ends_at - time.monotonic()))
             except Empty:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -87,14 +88,25 @@ class Cost:
     """How often the publisher was asked to send and wait."""
 
 
-def costs_of_a_thousand(world: World, at_a_time: int) -> dict[str, Cost]:
+class Recording(StrEnum):
+    """How outcomes of calls are recorded."""
+
+    TOGETHER = "recorded together"
+    ALONE = "each recorded alone"
+    """The worst case: none comes while another waits for company."""
+
+
+AT_A_TIME = {Recording.TOGETHER: 16, Recording.ALONE: 1}
+"""Calls."""
+
+
+def costs_of_a_thousand(world: World, recording: Recording) -> dict[str, Cost]:
     """Take 1,000 documents in, 500 in a call, and through one run of each job, 50 in a batch.
 
-    A run makes `at_a_time` calls of Thunderhead at a time, and waits until as many can be
-    recorded together, however long that takes: what is written must not depend on which thread
-    is quicker.
+    A run waits for the outcomes that it records together however long that takes: what is
+    written must not depend on which thread is quicker.
     """
-    system = world.system(max_documents_per_batch=PER_BATCH, http_concurrency=at_a_time)
+    system = world.system(max_documents_per_batch=PER_BATCH, http_concurrency=AT_A_TIME[recording])
     publisher = _Counted(system.clients.publisher)
     publishing = replace(system.monitoring.publishing, publisher=publisher)
     monitoring = replace(system.monitoring, publishing=publishing)
@@ -118,13 +130,23 @@ def costs_of_a_thousand(world: World, at_a_time: int) -> dict[str, Cost]:
     # What is counted every few minutes, whatever there is to do, is not part of it.
     monitoring.run()
     costs = {"intake": cost_of(take_in)}
-    with patch.object(calls, "GATHERING_SECONDS", PATIENT_SECONDS):
+    with _recording(recording):
         costs["processing"] = cost_of(system.processing.run)
         world.clock.advance(60)
         costs["monitoring"] = cost_of(monitoring.run)
     assert world.statuses(system) == {RequestStatus.COMPLETED: DOCUMENTS}
     assert publisher.published == DOCUMENTS
     return costs
+
+
+def _recording(recording: Recording) -> AbstractContextManager[Any]:
+    match recording:
+        case Recording.TOGETHER:
+            return patch.object(calls, "GATHERING_SECONDS", PATIENT_SECONDS)
+        case Recording.ALONE:
+            return patch.object(
+                calls.CallsUnderWay, "_gathered", lambda self, _wanted: iter([self._done.get()])
+            )
 
 
 def calls_received(world: World) -> int:
