@@ -32,7 +32,6 @@ from shared.jobs.statistics import StatisticsUpdate, hour_of
 from shared.store.database import SqlStore
 
 REQUESTS = 1_000_000
-LOOKS_AT_EVERY_ROW = "page of 200: changed just now, which none was"
 CALLER = Caller("operator")
 ROUNDS = 7
 LIMIT_MS = 300
@@ -55,14 +54,12 @@ def measure() -> Sequence[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         found = in_a_process(asked, Path(folder) / "console.db", Filling(REQUESTS))
     whole, pages = sum(found["overview"].values()), found["explorer"]
-    every_row = pages[LOOKS_AT_EVERY_ROW]
-    slowest = max(value for name, value in pages.items() if name != LOOKS_AT_EVERY_ROW)
+    slowest = max(pages.values())
     milliseconds = {f"{name}, ms": value for some in found.values() for name, value in some.items()}
     reach = at_most(LIMIT_MS)
     return [
         Figure("the whole overview", "", whole, reach, unit="ms", measured=milliseconds),
-        Figure(f"the slowest of {len(pages) - 1} pages of the explorer", "", slowest, reach, "ms"),
-        Figure("the one that has to look at every row", "", every_row, reach, "ms"),
+        Figure(f"the slowest of {len(pages)} pages of the explorer", "", slowest, reach, "ms"),
     ]
 
 
@@ -165,7 +162,7 @@ def explorer(store: SqlStore, now: datetime) -> dict[str, Callable[[], object]]:
         "changed in an hour two weeks ago": RequestFilter(
             updated_from=now - timedelta(days=14), updated_to=now - timedelta(days=14) + hour
         ),
-        LOOKS_AT_EVERY_ROW.removeprefix("page of 200: "): RequestFilter(updated_from=now + hour),
+        "changed just now, which none was": RequestFilter(updated_from=now + hour),
         "source system": RequestFilter(source_system="SYSTEM3"),
         "source system, FAILED": RequestFilter(
             source_system="SYSTEM3", statuses=(RequestStatus.FAILED,)

@@ -38,7 +38,8 @@ r = document_requests.c
 m = request_metadata.c
 
 MOST_RARE = 10_000
-"""Requests with a metadata value that are read and sorted, not looked for among the newest."""
+"""Requests with a metadata value, or that have ended, that are read and sorted, not looked for
+among the newest."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -152,14 +153,30 @@ def _branches(
             r.received_at <= received_at,  # for the index; the next line decides
             or_(r.received_at < received_at, r.request_id < request_id),
         )
-    if has_ids or not where.statuses:
-        return [statement.where(*_is_document(where, is_rare=has_ids), *_any_of(where.statuses))]
-    return [
+    if has_ids:
+        return [statement.where(*_is_document(where, is_rare=True), *_any_of(where.statuses))]
+    statuses = list(dict.fromkeys(where.statuses))
+    branches: list[Select[Any]] = []
+    few_ended = None if rare else _few_ended(connection, where)
+    if few_ended is not None:
+        statuses = statuses or list(RequestStatus)
+        ended = [status.value for status in statuses if status.is_terminal]
+        statuses = [status for status in statuses if not status.is_terminal]
+        branches.append(
+            statement.where(
+                r.request_id.in_(few_ended),
+                Unindexed(r.status).in_(ended),
+                *_is_document(where, is_rare=True),
+            )
+        )
+    elif not statuses:
+        return [statement.where(*_is_document(where))]
+    return branches + [
         statement.where(
             *_is_status(status),
             *_is_document(where, is_rare=status is not RequestStatus.COMPLETED),
         )
-        for status in dict.fromkeys(where.statuses)
+        for status in statuses
     ]
 
 
@@ -180,6 +197,28 @@ def _rare(connection: Connection, metadata: Mapping[str, str]) -> str | None:
         if not found.is_more:
             return pair[0]
     return None
+
+
+def _few_ended(connection: Connection, where: RequestFilter) -> Select[Any] | None:
+    """Return what has ended, and changed in the time that is asked for, where that is little.
+
+    (What has not ended is found by its status: it is little as a rule, and changes often.)
+    """
+    is_asked_for = where.updated_from or where.updated_to
+    if not is_asked_for and RequestStatus.COMPLETED not in where.statuses:
+        return None
+    c = document_requests.alias("ended").c
+    ended = select(c.request_id).where(c.waiting_since.is_(None), *_changed(c.updated_at, where))
+    return None if count_up_to(connection, ended, MOST_RARE).is_more else ended
+
+
+def _changed(updated_at: Any, where: RequestFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if where.updated_from:
+        conditions.append(updated_at >= where.updated_from)
+    if where.updated_to:
+        conditions.append(updated_at < where.updated_to)
+    return conditions
 
 
 def _is(pair: tuple[str, str]) -> ColumnElement[bool]:
@@ -238,11 +277,10 @@ def _conditions(
         conditions.append(r.received_at >= where.received_from)
     if where.received_to:
         conditions.append(r.received_at < where.received_to)
-    if where.updated_from:
-        conditions.append(r.updated_at >= where.updated_from)
+    conditions += _changed(r.updated_at, where)
     if where.updated_to:
         # Nothing changes before it is received: that is for the index.
-        conditions += [r.updated_at < where.updated_to, r.received_at < where.updated_to]
+        conditions.append(r.received_at < where.updated_to)
     for pair in metadata.items():
         conditions.append(exists().where(m.request_id == r.request_id, _is(pair)))
     return conditions

@@ -138,6 +138,15 @@ Index(
 # request_search.page by what people know of a document
 Index(None, r.document_type, r.received_at, r.request_id)
 Index(None, r.document_name, r.received_at, r.request_id)
+# request_search.page of what has ended, by the time of its change: that moves once
+Index(
+    "ix_document_requests_changed",
+    r.updated_at,
+    r.received_at,
+    r.request_id,
+    r.waiting_since,  # for SQLite, which would look into each row whether it is NULL
+    **_only("waiting_since IS NULL"),
+)
 # request_search.oldest_waiting
 Index(
     "ix_document_requests_waiting",

@@ -16,6 +16,7 @@ from shared.domain.statuses import BatchState, FailureCategory, RequestStatus
 from shared.domain.timing import after
 from shared.jobs.console_models import ActionFilter, ActionName, BatchFilter, TargetKind
 from shared.jobs.request_storage import RequestFilter
+from shared.store import request_search
 from shared.store.database import SqlStore
 from tests.integration.clocks import START
 from tests.integration.store.explaining import Plan, explained
@@ -111,10 +112,6 @@ USES: dict[str, tuple[Use, str]] = {
         for status in RequestStatus
         if status is not RequestStatus.COMPLETED
     },
-    "page of COMPLETED": (
-        lambda tx: tx.requests.page(RequestFilter(statuses=(COMPLETED,)), 50, POSITION),
-        "ix_document_requests_received_at_request_id",
-    ),
     "page of a failure": (
         lambda tx: tx.requests.page(
             RequestFilter(failure_category=FailureCategory.TIMEOUT), 50, POSITION
@@ -235,6 +232,29 @@ SORTED: dict[str, tuple[Use, str]] = {
         lambda tx: tx.requests.page(RequestFilter(metadata={"K": "v"}), 50, POSITION),
         "ix_request_metadata_metadata_key_metadata_value_request_id",
     ),
+    "page of COMPLETED, of which there are few": (
+        lambda tx: tx.requests.page(RequestFilter(statuses=(COMPLETED,)), 50, POSITION),
+        "ix_document_requests_changed",
+    ),
+    "page of what has changed since": (
+        lambda tx: tx.requests.page(
+            RequestFilter(updated_from=after(START, 9999), source_systems=["ARCADE", "NOVA"]),
+            50,
+            POSITION,
+        ),
+        "USING COVERING INDEX ix_document_requests_changed (updated_at>?)",
+    ),
+    "count what has ended and changed in some time": (
+        lambda tx: tx.requests.count(
+            RequestFilter(
+                updated_from=START,
+                updated_to=after(START, 9),
+                statuses=(COMPLETED, RequestStatus.FAILED),
+            ),
+            100,
+        ),
+        "USING COVERING INDEX ix_document_requests_changed (updated_at>? AND updated_at<?)",
+    ),
     "page of some statuses": (
         lambda tx: tx.requests.page(
             RequestFilter(statuses=(RequestStatus.HELD, COMPLETED)), 50, POSITION
@@ -281,7 +301,8 @@ FILLING = (
         f"UPDATE document_requests SET status = '{status}' WHERE rowid % 25 = {remainder}"
         for status, remainder in (("FAILED", 0), ("HELD", 1))
     ),
-    "UPDATE document_requests SET completed_at = updated_at WHERE status = 'FAILED'",
+    "UPDATE document_requests SET completed_at = updated_at, waiting_since = NULL "
+    "WHERE status = 'FAILED'",
     "UPDATE batches SET thunderhead_batch_id = rowid",
     "UPDATE document_requests SET batch_id = "
     "(SELECT batch_id FROM batches WHERE batches.rowid = document_requests.rowid % 250 + 1)",
@@ -337,6 +358,16 @@ def test_a_statement_that_sorts_finds_few_rows_by_an_index(
     store = request.getfixturevalue("filled" if analyzed else "store")
     use, index = SORTED[name]
     assert_uses(plans(store, use), index)
+
+
+def test_where_much_has_ended_the_newest_are_looked_through(
+    filled: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_search, "MOST_RARE", 0)
+    where = RequestFilter(statuses=(COMPLETED,))
+    found = plans(filled, lambda tx: tx.requests.page(where, 50, POSITION))
+    assert not [plan for plan in found if plan.sorts]
+    assert_uses(found, "ix_document_requests_received_at_request_id")
 
 
 def assert_uses(found: list[Plan], index: str) -> None:

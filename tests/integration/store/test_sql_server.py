@@ -113,7 +113,8 @@ def use_everything(tx: Any, owner: UUID, ids: list[UUID]) -> None:
     tx.requests.insert([request("NEW", metadata={"K": "v"})], ["{}"])
     tx.requests.find_by_correlation([("ARCADE", "NEW"), ("ARCADE", "x")])
     tx.requests.get(ids[0])
-    for where in (RequestFilter(), everything, by_id):
+    changed = RequestFilter(updated_from=START, updated_to=LATER)
+    for where in (RequestFilter(), everything, by_id, changed):
         for position in (None, (START, ids[0])):
             tx.requests.page(where, 5, position)
         tx.requests.count_by_status(where)

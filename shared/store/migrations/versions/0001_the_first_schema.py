@@ -268,6 +268,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("failure_category IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_document_requests_changed",
+            ["updated_at", "received_at", "request_id", "waiting_since"],
+            unique=False,
+            mssql_where=sa.text("waiting_since IS NULL"),
+            sqlite_where=sa.text("waiting_since IS NULL"),
+        )
+        batch_op.create_index(
             "ix_document_requests_waiting",
             ["status", "waiting_since", "request_id"],
             unique=False,

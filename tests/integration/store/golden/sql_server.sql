@@ -292,6 +292,10 @@ WHERE outbox.event_id IN (:event_id_1_1) AND outbox.lease_owner = :lease_owner_1
     :state_1;
 
 -- console: requests of some statuses
+SELECT count(*) AS count_1
+FROM (SELECT TOP 10001 ended.request_id AS request_id
+FROM document_requests AS ended
+WHERE ended.waiting_since IS NULL) AS anon_1;
 SELECT TOP 50 anon_1.received_at, anon_1.request_id
 FROM (SELECT anon_2.received_at AS received_at, anon_2.request_id AS request_id
 FROM (SELECT anon_3.received_at AS received_at, anon_3.request_id AS request_id
@@ -299,8 +303,10 @@ FROM (SELECT TOP 50 document_requests.received_at AS received_at, document_reque
     request_id
 FROM document_requests
 WHERE document_requests.received_at <= :received_at_1 AND (document_requests.received_at <
-    :received_at_2 OR document_requests.request_id < :request_id_1) AND document_requests.status =
-    'RECEIVED' AND document_requests.status != 'COMPLETED'
+    :received_at_2 OR document_requests.request_id < :request_id_1) AND document_requests.request_id
+    IN (SELECT ended.request_id
+FROM document_requests AS ended
+WHERE ended.waiting_since IS NULL) AND document_requests.status IN (:param_3_1)
 ORDER BY document_requests.received_at DESC, document_requests.request_id DESC) AS anon_3 UNION ALL
     SELECT anon_4.received_at AS received_at, anon_4.request_id AS request_id
 FROM (SELECT TOP 50 document_requests.received_at AS received_at, document_requests.request_id AS
@@ -308,7 +314,7 @@ FROM (SELECT TOP 50 document_requests.received_at AS received_at, document_reque
 FROM document_requests
 WHERE document_requests.received_at <= :received_at_1 AND (document_requests.received_at <
     :received_at_2 OR document_requests.request_id < :request_id_1) AND document_requests.status =
-    'COMPLETED'
+    'RECEIVED' AND document_requests.status != 'COMPLETED'
 ORDER BY document_requests.received_at DESC, document_requests.request_id DESC) AS anon_4) AS
     anon_2) AS anon_1
 ORDER BY anon_1.received_at DESC, anon_1.request_id DESC;
