@@ -31,6 +31,7 @@ from shared.composition import compose, open_store
 from shared.domain.models import DocumentRequest, HistoryEntry
 from shared.jobs.intake import Intake
 from shared.jobs.request_storage import CorrelationKey
+from shared.loading import without_garbage_collection
 from shared.web.bodies import EXAMPLE, DocumentRequestBody
 from tests.token_issuer import AUDIENCE, CALLER, ROLE, issuing
 
@@ -104,7 +105,8 @@ async def function(
             system.store.migrate()
         else:
             system.intake = Intake(Nowhere(), system.clients.reference_data, system.clock, uuid4)
-        answer = AsgiFunction(api(system))
+        with without_garbage_collection():  # as the function's own module does
+            answer = AsgiFunction(api(system))
 
         async def post(path: str, content: bytes) -> int:
             url = f"https://oms.example{path}"

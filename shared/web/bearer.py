@@ -51,17 +51,17 @@ class BearerTokens:
 
         Raises NotAuthenticated, NotAuthorized or AuthenticationUnavailable.
         """
-        claims = await self._claims(_token(headers))
+        claims = await self._claims(only_header(headers, "authorization"))
         roles = claims.get("roles")
         # A text would hold every part of itself.
         return self._callers.admit(_caller_id(claims), roles if isinstance(roles, list) else [])
 
-    async def _claims(self, token: str) -> dict[str, Any]:
+    async def _claims(self, credentials: str) -> dict[str, Any]:
         # A caller sends one token for an hour; to check it takes as long as all else of a call.
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = hashlib.sha256(credentials.encode()).digest()
         verified = self._verified.get(digest)
         if verified is None or not self._still_holds(verified):
-            verified = await self._verify(token)
+            verified = await self._verify(_token(credentials))
             if len(self._verified) >= MOST_REMEMBERED:
                 self._verified.clear()
             self._verified[digest] = verified
@@ -100,8 +100,7 @@ class BearerTokens:
         return _Verified(key_id, key, claims)
 
 
-def _token(headers: Headers) -> str:
-    credentials = only_header(headers, "authorization")
+def _token(credentials: str) -> str:
     found = _CREDENTIALS.fullmatch(credentials)
     if not found or len(found[1]) > MAX_TOKEN_CHARACTERS:
         raise NotAuthenticated("no bearer token, or none of a usual form and size")
