@@ -91,7 +91,7 @@ _NEXT = links_to("getDocumentRequest", "getDocumentRequestHistory", "cancelDocum
     openapi_extra=json_body(DocumentRequestBody),
 )
 async def submit_document_request(call: AuthenticatedCall) -> Response:
-    """Read the body, then leave the event loop for everything else."""
+    """Read the body, then leave the event loop, together with calls that wait for the same."""
     body = await read_json_body(call.request, MAX_REQUEST_BYTES)
     submit: GroupCommit[Single, Outcome] = call.request.app.state.submit
     return _answer_one(call, await submit(Single(call, body)))
