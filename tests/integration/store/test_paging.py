@@ -160,6 +160,56 @@ def test_what_does_not_match_is_not_found(store: SqlStore, where: RequestFilter)
     assert count(store, where, 10) == Count(0)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+@pytest.mark.parametrize("most_rare", [request_search.MOST_RARE, 0])
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (RequestFilter(updated_from=after(START, 3)), {3, 4, 5, 6, 7, 8}),
+        (RequestFilter(updated_to=after(START, 6)), {0, 1, 2, 3, 4, 5}),
+        (RequestFilter(updated_from=after(START, 3), updated_to=after(START, 7)), {3, 4, 5, 6}),
+        (
+            RequestFilter(
+                updated_from=after(START, 3),
+                statuses=(RequestStatus.FAILED, RequestStatus.COMPLETED),
+            ),
+            {3, 6},
+        ),
+        (
+            RequestFilter(updated_from=after(START, 3), statuses=(RequestStatus.RECEIVED,)),
+            {4, 5, 7, 8},
+        ),
+        (
+            RequestFilter(updated_from=after(START, 3), metadata={"half": "1"}),
+            {3, 5, 7},
+        ),
+        (
+            RequestFilter(updated_from=after(START, 3), document_type="INVOICE"),
+            {3, 4, 5, 6, 7, 8},
+        ),
+        (RequestFilter(updated_from=after(START, 9)), set()),
+    ],
+)
+def test_what_has_changed_is_found_whether_it_has_ended_or_not(
+    store: SqlStore,
+    where: RequestFilter,
+    expected: set[int],
+    most_rare: int,
+    limit: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_search, "MOST_RARE", most_rare)
+    ids = store_requests(
+        store,
+        [request(received_at=after(START, n), metadata={"half": str(n % 2)}) for n in range(9)],
+    )
+    for number in range(0, 9, 3):
+        cancel(store, ids[number], after(START, number))
+    found = [one for page in pages(store, where, limit) for one in page]
+    assert found == [ids[number] for number in sorted(expected, reverse=True)]
+    assert count(store, where, 100) == Count(len(expected))
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 def test_pages_of_several_statuses_are_put_together_newest_first(
     store: SqlStore, limit: int
