@@ -15,8 +15,9 @@ from lxml import etree
 
 from shared.domain import strict_json
 
-# XML 1.0 (Fifth Edition), production 2, without the lone surrogates that it excludes too.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML 1.0 (Fifth Edition), production 2, leaves out. (The negation of what is allowed takes ten
+# times as long to compile.)
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 MAX_XML_BYTES = 6_000_000
 """Size of the generated XML that still fits a Thunderhead call (10 MB) after base64.
