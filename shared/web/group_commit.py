@@ -80,8 +80,16 @@ class GroupCommit(Generic[T, R]):
 
     def _begin(self, group: _Group[T, R]) -> None:
         items = [member.item for member in group]
-        done = begin_in_thread(group[0].context, self._work, items)
-        done.add_done_callback(partial(self._end, group))
+        try:
+            done = begin_in_thread(group[0].context, self._work, items)
+        except RuntimeError as error:  # no thread can be had: nobody must wait for it
+            for member in group:
+                if not member.result.done():
+                    member.result.set_exception(error)
+            if group is self._ahead:
+                self._ahead = None
+        else:
+            done.add_done_callback(partial(self._end, group))
 
     def _end(self, group: _Group[T, R], done: asyncio.Future[Sequence[R]]) -> None:
         error = done.exception()

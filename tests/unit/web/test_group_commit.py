@@ -190,3 +190,23 @@ def test_a_group_works_in_the_context_of_its_first(database: Database) -> None:
 
     run(work())
     assert database.callers == [None, "a"]
+
+
+def test_where_no_thread_can_be_had_nobody_waits_for_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(*_: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work() -> None:
+        group = GroupCommit(database.store)
+        slow, *calls = await behind_a_slow_one(database, group, "ab")
+        with monkeypatch.context() as patch:
+            patch.setattr(group_commit, "begin_in_thread", no_thread)
+            database.may_go_on.set()
+            failed = await asyncio.gather(*calls, return_exceptions=True)
+            assert [str(error) for error in failed] == ["can't start new thread"] * 2
+        assert await slow == "slow is stored"
+        assert await group("c") == "c is stored"
+
+    run(work())
