@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def without_garbage_collection() -> Iterator[None]:
     """Load something that stays, and take it out of the collector's sight for good.
 
-    Nothing of it becomes garbage, and to look for that takes a tenth of a cold start: modules are
-    many objects.
+    Hardly anything of it becomes garbage, and to look for that takes a tenth of a cold start:
+    modules are many objects.
     """
     gc.disable()
     try:

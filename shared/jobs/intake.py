@@ -73,12 +73,12 @@ Answer = Stored | Replayed | Reused | Invalid | Unverifiable
 
 
 class _CodesOfDay:
-    """The codes in effect on a day (UTC); each type is asked for once."""
+    """The codes in effect on a day (UTC); each type is asked for once, answered or not."""
 
     def __init__(self, reference_data: ReferenceData, day: date) -> None:
         self._reference_data = reference_data
         self._day = day
-        self._known: dict[str, Collection[str]] = {}
+        self._known: dict[str, Collection[str] | ReferenceDataUnavailable] = {}
 
     def refusal(self, request: NewRequest) -> Invalid | Unverifiable | None:
         """Check the codes of a request."""
@@ -101,8 +101,14 @@ class _CodesOfDay:
 
     def _of_type(self, code_type: str) -> Collection[str]:
         if code_type not in self._known:
-            self._known[code_type] = self._reference_data.codes(code_type, self._day)
-        return self._known[code_type]
+            try:
+                self._known[code_type] = self._reference_data.codes(code_type, self._day)
+            except ReferenceDataUnavailable as error:
+                self._known[code_type] = error
+        codes = self._known[code_type]
+        if isinstance(codes, ReferenceDataUnavailable):
+            raise codes.with_traceback(None)
+        return codes
 
 
 class Intake:

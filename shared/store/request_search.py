@@ -204,8 +204,11 @@ def _few_ended(connection: Connection, where: RequestFilter) -> Select[Any] | No
 
     (What has not ended is found by its status: it is little as a rule, and changes often.)
     """
-    is_asked_for = where.updated_from or where.updated_to
-    if not is_asked_for and RequestStatus.COMPLETED not in where.statuses:
+    if where.updated_from or where.updated_to:
+        is_asked_for = not where.statuses or any(status.is_terminal for status in where.statuses)
+    else:
+        is_asked_for = RequestStatus.COMPLETED in where.statuses
+    if not is_asked_for:
         return None
     c = document_requests.alias("ended").c
     ended = select(c.request_id).where(c.waiting_since.is_(None), *_changed(c.updated_at, where))

@@ -105,7 +105,7 @@ class GroupCommit(Generic[T, R]):
         if group is not self._ahead:
             return
         if self._patience is not None:
-            self._patience.cancel()
+            self._patience.cancel()  # and kept: nobody needs another one before the next begin
         if len(group) > 1 or self._waiting:
             # Not before those that are answered now: their callers may have the next call ready.
             asyncio.get_running_loop().call_soon(self._begin_next)

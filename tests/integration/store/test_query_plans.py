@@ -112,6 +112,12 @@ USES: dict[str, tuple[Use, str]] = {
         for status in RequestStatus
         if status is not RequestStatus.COMPLETED
     },
+    "page of what is RECEIVED and has changed since": (
+        lambda tx: tx.requests.page(
+            RequestFilter(updated_from=START, statuses=(RequestStatus.RECEIVED,)), 50, POSITION
+        ),
+        "ix_document_requests_unfinished (status=?",
+    ),
     "page of a failure": (
         lambda tx: tx.requests.page(
             RequestFilter(failure_category=FailureCategory.TIMEOUT), 50, POSITION

@@ -164,6 +164,7 @@ def test_nothing_is_called_invalid_while_reference_data_is_out(
 ) -> None:
     reference_data.is_out = True
     assert submit(intake, REQUEST, replace(REQUEST, language="XX")) == [Unverifiable()] * 2
+    assert reference_data.calls == 1, "one waits for the answer, not each"
     assert count(store) == 0
 
 
