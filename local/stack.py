@@ -115,13 +115,13 @@ def _start(
     own["OMS_DATABASE_URL"] = f"sqlite:///{directory / 'oms.db'}"
     migration = children.start("migration", own, "shared", "migrate")
     reference_data = children.start(
-        "reference-data", own, "local.reference_data", f"--port={_free(ports.reference_data)}"
+        "reference-data", own, "local.reference_data", f"--port={_if_free(ports.reference_data)}"
     )
     thunderhead = children.start(
         "thunderhead",
         own,
         "local.thunderhead",
-        f"--port={_free(ports.thunderhead)}",
+        f"--port={_if_free(ports.thunderhead)}",
         "--authentication=oauth2",
         "--generation-seconds={}:{}".format(*GENERATION_SECONDS),
         "--latency-seconds=0.05",
@@ -158,7 +158,7 @@ def _start(
     )
     children.wait_for_end(migration)
     report(f"SQLite database           {directory / 'oms.db'}")
-    port = _free(ports.api)
+    port = _if_free(ports.api) or _free()
     api_url = f"http://{HOST}:{port}"
     api = children.start("api", settings, "shared", "serve", f"--host={HOST}", f"--port={port}")
     timers = [
@@ -191,11 +191,15 @@ def _own_environment() -> dict[str, str]:
     return inherited | values | {"no_proxy": HOST}
 
 
-def _free(preferred: int) -> int:
-    """Return the preferred port if nobody listens there, else one that is free."""
-    if preferred:
-        with contextlib.suppress(OSError), socket.create_server((HOST, preferred)):
-            return preferred
+def _if_free(preferred: int) -> int:
+    """Return the preferred port if nobody listens there, else 0: a simulator takes one itself."""
+    with contextlib.suppress(OSError), socket.create_server((HOST, preferred)):
+        return preferred
+    return 0
+
+
+def _free() -> int:
+    """Return a port that is free by now: the API has to be told one."""
     with socket.create_server((HOST, 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

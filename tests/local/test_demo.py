@@ -1,6 +1,7 @@
 """The commands as a developer calls them: child processes that start further ones."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -96,11 +97,15 @@ def test_ctrl_c_stops_the_demo_and_all_that_it_started(tmp_path: Path) -> None:
     assert_all_gone(children, tmp_path)
 
 
-ONE_AT_A_TIME = pytest.mark.xdist_group("make run")
-"""`make run` has ports that people can remember, so there is room for one."""
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """`make run` has ports that people can remember: there is room for one, whoever runs it."""
+    with (tmp_path_factory.getbasetemp().parent / "make-run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-@ONE_AT_A_TIME
+@pytest.mark.usefixtures("alone")
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the printed commands need curl")
 def test_the_commands_that_run_prints_work_as_they_stand(tmp_path: Path) -> None:
     with local("run", tmp_path) as run:
@@ -119,7 +124,7 @@ def test_the_commands_that_run_prints_work_as_they_stand(tmp_path: Path) -> None
     assert_all_gone(children, tmp_path)
 
 
-@ONE_AT_A_TIME
+@pytest.mark.usefixtures("alone")
 def test_run_fills_the_console_with_something_of_everything(tmp_path: Path) -> None:
     with local("run", tmp_path) as run:
         output = read_until(run, "something of everything to show")
