@@ -45,7 +45,7 @@ run: $(VENV)/.installed ## the same stack, left running
 .PHONY: test
 test: $(VENV)/.installed amqp-server chromium ## all tests: of the functions first, then the others
 	@$(if $(strip $(ARGS)),,$(MAKE) --no-print-directory test-functions)
-	@$(RUN) pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(RUN) pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # For the console's tests, which are skipped without it.
 .PHONY: chromium

@@ -23,8 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.integration)
-            # One worker starts Chromium and the stack, and runs all of these.
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 # Not for the session: Playwright's loop must be over before this worker goes on to other tests.
