@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
 from opentelemetry.trace import SpanKind
 from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
 
 from shared import tracing
 from shared.clients.deadline import Call, Monotonic, time_limit
@@ -33,7 +34,6 @@ from shared.errors import OmsError
 
 USER_AGENT = "oms/1.0"
 MAX_BODY_BYTES = 16 * 1024 * 1024
-_CHUNK_BYTES = 65_536
 _JSON_GUARD = b"while(1);"
 
 
@@ -164,29 +164,25 @@ class HttpClient:
         headers: Mapping[str, str] | None,
         trace: str,
     ) -> Response:
-        headers = {
-            **self._headers,
-            "traceparent": trace,
-            "X-Correlation-ID": trace_id_of(trace),
-            **(headers or {}),
-        }
+        if params:
+            path = f"{path}?{urlencode(params)}"
+        request = requests.PreparedRequest()
+        request.method, request.body = method, body
+        request.headers = CaseInsensitiveDict(self._headers)
+        request.headers["traceparent"] = trace
+        request.headers["X-Correlation-ID"] = trace_id_of(trace)
+        request.headers.update(headers or {})
         with time_limit(self._timeout_seconds, self._monotonic) as call:
             try:
-                prepared = requests.PreparedRequest()
-                prepared.prepare(
-                    method,
-                    self._base_url + path,
-                    headers=headers,
-                    data=body,
-                    params=params,
-                    auth=self._auth,
-                )
-                route = self._route(prepared)
+                route = self._route()
+                request.url = route.url(path)
+                if self._auth:
+                    self._auth(request)
                 answer = route.pool.urlopen(
                     method,
-                    route.target(prepared),
-                    prepared.body,
-                    prepared.headers,
+                    route.target(path),
+                    body,
+                    request.headers,
                     retries=False,
                     redirect=False,
                     assert_same_host=False,
@@ -198,27 +194,23 @@ class HttpClient:
                         answer.status,
                         answer.headers,
                         self._read(answer),
-                        prepared.headers.get("Authorization"),
+                        request.headers.get("Authorization"),
                     )
             except (OSError, urllib3.exceptions.HTTPError) as error:
                 raise self._outcome(error, call) from error
 
-    def _route(self, prepared: requests.PreparedRequest) -> Route:
+    def _route(self) -> Route:
         """Return the thread's route: host, proxies and bundle are always the same."""
         route: Route | None = getattr(self._local, "route", None)
         if route is None:
-            self._local.route = route = Route(prepared)
+            self._local.route = route = Route(self._base_url)
         return route
 
     def _read(self, answer: urllib3.BaseHTTPResponse) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        for chunk in answer.stream(_CHUNK_BYTES, decode_content=True):
-            size += len(chunk)
-            if size > self._max_body_bytes:
-                raise NoAnswerError(f"{self._host}: the body is too large")
-            chunks.append(chunk)
-        return b"".join(chunks)
+        body = answer.read(self._max_body_bytes + 1, decode_content=True)
+        if len(body) > self._max_body_bytes:
+            raise NoAnswerError(f"{self._host}: the body is too large")
+        return body
 
     def _outcome(self, error: BaseException, call: Call) -> HttpError:
         kind = type(_root(error)).__name__

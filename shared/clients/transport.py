@@ -12,16 +12,28 @@ import io
 import socket
 from typing import Any, cast
 
-from requests import PreparedRequest, Session
+from requests import Request, Session
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
-from shared.clients.deadline import current_call
+from shared.clients.deadline import Call, current_call
 
 _SEND_BYTES = 16_384
 """One TLS record: the time that is left is looked at again before each."""
+
+
+_TOLERANCE_SECONDS = 0.01
+"""How much longer than its call a wait may last: setting a limit is a system call."""
+
+
+def _limit(sock: socket.socket, call: Call) -> None:
+    """Let the next wait on a socket end with the call. Raises TimeoutError at its end."""
+    seconds = call.remaining()
+    limit = sock.gettimeout()
+    if limit is None or not seconds <= limit <= seconds + _TOLERANCE_SECONDS:
+        sock.settimeout(seconds)
 
 
 class _TimedReader(io.RawIOBase):
@@ -35,7 +47,7 @@ class _TimedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(current_call().remaining())
+        _limit(self._sock, current_call())
         return self._stream.readinto(buffer)
 
     def close(self) -> None:
@@ -90,7 +102,7 @@ class _TimedConnection(HTTPConnection):
         call = current_call()
         view = memoryview(data)
         for start in range(0, len(view), _SEND_BYTES):
-            self.sock.settimeout(call.remaining())
+            _limit(self.sock, call)
             call.is_sent = True
             super().send(view[start : start + _SEND_BYTES])
 
@@ -126,28 +138,36 @@ class _Adapter(HTTPAdapter):
 
 
 class Route:
-    """The way to the host of a request, by the environment: proxies, certificates.
+    """The way to what is below a URL, by the environment: proxies, certificates.
 
-    Its one connection belongs to one thread; it must be used inside `time_limit`.
+    Its one connection belongs to one thread; it must be used inside `time_limit`. What requests
+    would work out again for each call is worked out once.
     """
 
-    def __init__(self, request: PreparedRequest) -> None:
+    def __init__(self, base_url: str) -> None:
+        request = Request("GET", base_url).prepare()
         found = Session().merge_environment_settings(request.url, {}, None, None, None)
-        verify, cert = found["verify"], found["cert"]
-        self._proxies = found["proxies"]
-        self._adapter = _Adapter()
+        verify, cert, proxies = found["verify"], found["cert"], found["proxies"]
+        adapter = _Adapter()
         self.pool = cast(
             HTTPConnectionPool,
-            self._adapter.get_connection_with_tls_context(request, verify, self._proxies, cert),
+            adapter.get_connection_with_tls_context(request, verify, proxies, cert),
         )
-        self._adapter.cert_verify(  # type: ignore[no-untyped-call]
-            self.pool, request.url, verify, cert
-        )
+        adapter.cert_verify(self.pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+        self._base_url = request.url or base_url
+        self._base_target = adapter.request_url(request, proxies)
 
-    def target(self, request: PreparedRequest) -> str:
+    def url(self, path: str) -> str:
+        """Return the URL of a path (with its query) below the base."""
+        return _below(self._base_url, path)
+
+    def target(self, path: str) -> str:
         """Return what a request asks for: a path, or a whole URL where a proxy is asked."""
-        target: str = self._adapter.request_url(request, self._proxies)
-        return target
+        return _below(self._base_target, path)
+
+
+def _below(base: str, path: str) -> str:
+    return base.rstrip("/") + path if path.startswith("/") else base + path
 
 
 def _use_timed_connections(manager: PoolManager) -> None:
