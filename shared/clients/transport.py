@@ -64,6 +64,20 @@ class _TimedResponse(http.client.HTTPResponse):
 class _TimedConnection(HTTPConnection):
     response_class = _TimedResponse
 
+    _held: bytearray | None = None
+    """What a request under way has not sent yet."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request; its headers and a small body leave together."""
+        self._held = bytearray()
+        try:
+            super().request(*args, **kwargs)
+            held = self._held
+        finally:
+            self._held = None
+        if held:
+            self._send(held)
+
     def connect(self) -> None:
         call = current_call()
         before = call.is_sent
@@ -97,6 +111,16 @@ class _TimedConnection(HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Send bytes (all that urllib3 makes of headers and body)."""
+        if self._held is None:
+            self._send(data)
+        elif len(self._held) + len(data) <= _SEND_BYTES:
+            self._held += data
+        else:
+            held, self._held = self._held, bytearray()
+            self._send(held)
+            self._send(data)
+
+    def _send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
         call = current_call()
