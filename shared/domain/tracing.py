@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED_AND_RANDOM = 0b11
@@ -26,8 +26,16 @@ def continue_or_start(header: str | None) -> str:
     """Return a traceparent that continues the caller's trace, or starts one."""
     if known := valid_traceparent(header):
         version, trace_id, _, flags = known.split("-")
-        return f"{version}-{trace_id}-{secrets.token_hex(8)}-{flags}"
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+        return f"{version}-{trace_id}-{_id(64)}-{flags}"
+    return f"00-{_id(128)}-{_id(64)}-01"
+
+
+def _id(bits: int) -> str:
+    """Return hex digits that are like no others, and not all zero (which W3C forbids).
+
+    Unique is enough: as in OpenTelemetry, no secret, which would be a system call.
+    """
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"  # noqa: S311
 
 
 def trace_id_of(traceparent: str) -> str:
