@@ -25,6 +25,7 @@ from benchmarks.product import settings, submit
 from benchmarks.rounds import in_a_process, interleaved, median, timed
 from benchmarks.thunderhead_stub import Stub, stub
 from shared.composition import System, compose
+from shared.loading import without_garbage_collection
 from shared.settings import Settings
 from shared.store.engine import READ_ONLY
 
@@ -63,7 +64,8 @@ def product(
 ) -> Drained:
     """Take in documents, then measure one run of the processing job."""
     with tempfile.TemporaryDirectory() as folder:
-        system = compose(peer_settings(peer, Path(folder), per_batch, concurrency))
+        with without_garbage_collection():  # as the function's own module does
+            system = compose(peer_settings(peer, Path(folder), per_batch, concurrency))
         system.store.migrate()
         submit(system, range(documents))
         if commit_seconds:

@@ -29,6 +29,17 @@ _BINARY_COLLATION = "Latin1_General_BIN2"
 _uuid_of = lru_cache(maxsize=16_384)(UUID)
 
 
+# Rows that are written together share their times, and are read together again.
+@lru_cache(maxsize=256)
+def _text_of(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(" ", "microseconds")[:_TEXT_LENGTH]
+
+
+@lru_cache(maxsize=256)
+def _time_of(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 class Identifier(Uuid[UUID]):
     """A random id. What SQLite returns as text is made a UUID once for many statements.
 
@@ -80,9 +91,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
         To SQL Server too: pyodbc cuts a datetime to whole seconds where a server (Babelfish)
         does not tell it the precision of its types. The driver makes a time of the text.
         """
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(" ", "microseconds")[:_TEXT_LENGTH]
+        return None if value is None else _text_of(value)
 
     def process_result_value(
         self,
@@ -92,8 +101,7 @@ class UtcTimestamp(TypeDecorator[datetime]):
         """Read UTC."""
         if value is None:
             return None
-        at = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return at.replace(tzinfo=UTC)
+        return _time_of(value) if isinstance(value, str) else value.replace(tzinfo=UTC)
 
 
 class ShortText(TypeDecorator[str]):
@@ -116,6 +124,8 @@ class ShortText(TypeDecorator[str]):
 
 def cut(text: str, units: int) -> str:
     """Return as much of a text as so many UTF-16 units hold."""
+    if text.isascii() and len(text) <= units:
+        return text
     return text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore")
 
 
