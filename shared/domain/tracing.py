@@ -35,7 +35,7 @@ def _id(bits: int) -> str:
 
     Unique is enough: as in OpenTelemetry, no secret, which would be a system call.
     """
-    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"  # noqa: S311
+    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"
 
 
 def trace_id_of(traceparent: str) -> str:

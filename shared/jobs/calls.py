@@ -26,7 +26,8 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
     """
 
     def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
+        self._kept = 2 * concurrency
+        """So that nobody idles while the next are claimed: under way, or the next to be."""
         self._pool = ThreadPoolExecutor(concurrency, "thunderhead")
         self._done: SimpleQueue[Future[T]] = SimpleQueue()
         self._pending = 0
@@ -42,8 +43,8 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
 
     @property
     def room(self) -> int:
-        """How many more may be started so that nobody idles while the next are claimed."""
-        return 3 * self._concurrency - self._pending
+        """How many more may be started: as many again are claimed while `_kept` are under way."""
+        return 2 * self._kept - self._pending
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
         """Begin a call as soon as a thread is free; it knows the run's span as its own thread."""
@@ -54,7 +55,7 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
 
     def finished(self) -> Iterator[list[T]]:
         """Yield what finished, until little enough is under way to claim more."""
-        return self._finished(at_most=self._concurrency + self._concurrency // 2)
+        return self._finished(at_most=self._kept)
 
     def all_finished(self) -> Iterator[list[T]]:
         """Yield what finished, until nothing is under way: also what is started meanwhile."""

@@ -63,6 +63,7 @@ def _create(url: str) -> Engine:
             hide_parameters=True,
             connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
         )
+        # As for SQL Server: many rows are one statement, not one each.
         engine.dialect.use_insertmanyvalues_wo_returning = True
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -18,8 +18,8 @@ COSTS = {
     },
     Recording.ALONE: {
         "intake": Cost(commits=2, statements=14, calls=5),
-        "processing": Cost(commits=41, statements=139, calls=21),
-        "monitoring": Cost(commits=35, statements=238, calls=40, flushes=2),
+        "processing": Cost(commits=39, statements=134, calls=21),
+        "monitoring": Cost(commits=34, statements=236, calls=40, flushes=2),
     },
 }
 
