@@ -60,6 +60,50 @@ def test_an_answer_is_returned_whole() -> None:
     assert received.headers["User-Agent"].startswith("oms/")
 
 
+@pytest.mark.parametrize("size", [0, 1, 16_000, 16_384, 20_000, 1_000_000])
+def test_a_body_of_any_size_arrives_whole(size: int) -> None:
+    body = bytes(range(256)) * (size // 256 + 1)
+    with serving([Reply()]) as server:
+        http = client(server.url)
+        for _ in range(2):  # over a new connection, and over a kept one
+            http.request("POST", "/x", body=body[:size])
+
+    assert [received.body for received in server.received] == [body[:size]] * 2
+    assert server.connections == 1
+
+
+def test_headers_and_a_small_body_leave_together() -> None:
+    pieces: list[bytes] = []
+
+    def script(connection: socket.socket, _: RawServer) -> None:
+        pieces.append(connection.recv(65_536))
+        connection.sendall(OK)
+
+    for _ in range(10):  # two pieces could be seen as one, by chance
+        with misbehaving(script) as server:
+            client(server.url).request("POST", body=b"payload")
+
+    assert all(piece.endswith(b"\r\n\r\npayload") for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "target"),
+    [
+        ("", "", "/"),
+        ("", "/x", "/x?a=%C3%BC+b"),
+        ("/", "/x", "/x?a=%C3%BC+b"),
+        ("/base", "/x/a%2Fb", "/base/x/a%2Fb?a=%C3%BC+b"),
+        ("/keys?version=2", "", "/keys?version=2"),
+        ("/a b", "/x", "/a%20b/x?a=%C3%BC+b"),
+    ],
+)
+def test_a_path_is_asked_for_below_the_base(base: str, path: str, target: str) -> None:
+    with serving([Reply()]) as server:
+        client(server.url + base).request("GET", path, params={"a": "ü b"} if path else None)
+
+    assert server.received[0].target == target
+
+
 def test_the_trace_is_continued_by_a_child() -> None:
     with serving([Reply()]) as server:
         client(server.url).request("GET", traceparent=TRACEPARENT)
