@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from benchmarks.intake_peers import (
     Post,
     bare_database,
     bare_fastapi,
+    bare_function,
     batch,
     bodies,
     function,
@@ -33,13 +35,15 @@ BATCHES = 5
 WARM_UP = 200
 CALLERS = 16
 
-BARE, PLAIN, TOKENS = "bare FastAPI", "the function", "the function with bearer tokens"
+BARE, LEAST = "bare FastAPI", "bare FastAPI as a function, to a thread and back"
+PLAIN, TOKENS = "the function", "the function with bearer tokens"
 
 
 def measure() -> Sequence[Figure]:
     calls = interleaved(
         {
             BARE: partial(in_a_process, _run, _bare_calls),
+            LEAST: partial(in_a_process, _run, _least_calls),
             PLAIN: partial(in_a_process, _run, _calls),
             TOKENS: partial(in_a_process, _run, _authenticated_calls),
         }
@@ -53,18 +57,19 @@ def measure() -> Sequence[Figure]:
         }
     )
     figures = []
-    for name in (PLAIN, TOKENS):
-        for callers, at in ((1, 0), (CALLERS, 1)):
-            mine, bare = (median(calls[one], lambda took, at=at: took[at]) for one in (name, BARE))
-            figures.append(
-                Figure(
-                    what=f"all but the database, by {name}, {callers} at a time",
-                    beside=BARE,
-                    value=mine / bare,
-                    reach=at_most(3),
-                    measured={"product, µs": mine, "bare, µs": bare},
-                )
+    for name, peer, (callers, at) in itertools.product(
+        (PLAIN, TOKENS), (BARE, LEAST), ((1, 0), (CALLERS, 1))
+    ):
+        mine, bare = (median(calls[one], lambda took, at=at: took[at]) for one in (name, peer))
+        figures.append(
+            Figure(
+                what=f"all but the database, by {name}, {callers} at a time",
+                beside=peer,
+                value=mine / bare,
+                reach=at_most(3) if peer == BARE else None,
+                measured={"product, µs": mine, "bare, µs": bare},
             )
+        )
     rates = {name: median(results, float) for name, results in stored.items()}
     for what, mine, bare, least in (
         (f"requests stored by {CALLERS} callers", "requests", "bare inserts", 0.6),
@@ -89,6 +94,11 @@ def _run(work: Callable[[Path], Coroutine[None, None, T]]) -> T:
 
 async def _bare_calls(_folder: Path) -> tuple[float, float]:
     async with bare_fastapi() as post:
+        return await _microseconds(post)
+
+
+async def _least_calls(_folder: Path) -> tuple[float, float]:
+    async with bare_function() as post:
         return await _microseconds(post)
 
 

@@ -14,13 +14,16 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import azure.functions as func
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from benchmarks.product import settings
 from local.reference_data import create_app as reference_data
@@ -41,6 +44,7 @@ MANY = f"{ONE}/batch"
 MOST = 500
 """Requests that a call may hold."""
 TABLES = ("document_requests", "request_contents", "request_metadata", "status_history")
+JSON = {"Content-Type": "application/json"}
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 
 Post = Callable[[str, bytes], Awaitable[int]]
@@ -89,7 +93,7 @@ async def function(
     """The API behind its function; not `is_stored`: with everything but the database."""
     with issuing() as issuer, ServerThread(reference_data()) as codes:
         others: dict[str, Any] = {"reference_data_base_url": codes.url}
-        headers = {"Content-Type": "application/json"}
+        headers = dict(JSON)
         if is_authenticated:
             others |= {
                 "api_auth": "entra",
@@ -105,28 +109,63 @@ async def function(
             system.store.migrate()
         else:
             system.intake = Intake(Nowhere(), system.clients.reference_data, system.clock, uuid4)
-        with without_garbage_collection():  # as the function's own module does
-            answer = AsgiFunction(api(system))
-
-        async def post(path: str, content: bytes) -> int:
-            url = f"https://oms.example{path}"
-            request = func.HttpRequest("POST", url, headers=headers, body=content)
-            return (await answer(request, None)).status_code
-
-        yield post
-        await answer._middleware.notify_shutdown()
+        async with _behind_the_middleware(partial(api, system), headers) as post:
+            yield post
         system.close()
+
+
+@asynccontextmanager
+async def _behind_the_middleware(
+    make: Callable[[], ASGIApp], headers: Mapping[str, str]
+) -> AsyncIterator[Post]:
+    """An application as a function serves it, loaded as the function's own module does."""
+    with without_garbage_collection():
+        answer = AsgiFunction(make())
+
+    async def post(path: str, content: bytes) -> int:
+        url = f"https://oms.example{path}"
+        request = func.HttpRequest("POST", url, headers=headers, body=content)
+        return (await answer(request, None)).status_code
+
+    yield post
+    await answer._middleware.notify_shutdown()
+
+
+@asynccontextmanager
+async def bare_function() -> AsyncIterator[Post]:
+    """Bare FastAPI behind AsgiMiddleware, each call once to a thread and back: the least there is.
+
+    The middleware is the platform's, and who waits for a database leaves the event loop.
+    """
+    with ThreadPoolExecutor() as pool:
+
+        async def wait() -> None:
+            await asyncio.get_running_loop().run_in_executor(pool, int)
+
+        async with _behind_the_middleware(partial(_bare_app, wait), JSON) as post:
+            yield post
+
+
+async def _wait_for_nothing() -> None:
+    pass
+
+
+def _bare_app(wait: Callable[[], Awaitable[None]]) -> FastAPI:
+    """An application with the same model, whose endpoint does nothing but wait."""
+    app = FastAPI()
+
+    @app.post(ONE, status_code=202)
+    async def submit(_body: DocumentRequestBody) -> dict[str, str]:
+        await wait()
+        return {"requestId": str(uuid4()), "status": "RECEIVED"}
+
+    return app
 
 
 @asynccontextmanager
 async def bare_fastapi() -> AsyncIterator[Post]:
     """The same model and an async endpoint that does nothing, without anything in between."""
-    app = FastAPI()
-
-    @app.post(ONE, status_code=202)
-    async def submit(_body: DocumentRequestBody) -> dict[str, str]:
-        return {"requestId": str(uuid4()), "status": "RECEIVED"}
-
+    app = _bare_app(_wait_for_nothing)
     headers = [(b"content-type", b"application/json")]
 
     async def post(path: str, content: bytes) -> int:
