@@ -365,6 +365,19 @@ def test_a_withdrawn_key_is_refused_when_the_keys_have_been_fetched_again(
     assert issuer.fetches == 2
 
 
+@pytest.mark.parametrize("kid", ["second", "first"], ids=["withdrawn", "replaced"])
+def test_a_token_that_was_good_ends_with_its_key(
+    call: Call, issuer: TokenIssuer, clock: FakeClock, kid: str
+) -> None:
+    token = issuer.token()
+    assert call(token).status_code == 200
+    issuer.published = [public_jwk("second", kid=kid)]
+    clock.advance(LIFETIME_SECONDS - 1)
+    assert call(token).status_code == 200
+    clock.advance(1)
+    assert_problem(call(token), 401, "NOT_AUTHENTICATED")
+
+
 def test_a_flood_of_unknown_keys_costs_one_fetch(
     call: Call, issuer: TokenIssuer, clock: FakeClock
 ) -> None:
