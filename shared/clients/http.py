@@ -83,8 +83,8 @@ class HttpClient:
     (see `shared.clients.transport` for name resolution). Certificates are always verified,
     with the bundle that REQUESTS_CA_BUNDLE names or certifi's. Proxies come from the
     environment, read once per thread. Redirects are returned, not followed: requests carry
-    tokens and documents. Cookies are not kept; nothing is retried. (What a session of requests
-    does between the preparation of a request and urllib3 takes as long as the call itself.)
+    tokens and documents. Cookies are not kept; nothing is retried. (requests finds the way and
+    authenticates; what it does beside that for each call takes as long as the call itself.)
     """
 
     def __init__(

@@ -23,7 +23,6 @@ from shared.clients.deadline import Call, current_call
 _SEND_BYTES = 16_384
 """One TLS record: the time that is left is looked at again before each."""
 
-
 _TOLERANCE_SECONDS = 0.01
 """How much longer than its call a wait may last: setting a limit is a system call."""
 

@@ -72,6 +72,34 @@ def test_a_body_of_any_size_arrives_whole(size: int) -> None:
     assert server.connections == 1
 
 
+def test_a_connection_is_kept_however_its_answers_are_framed() -> None:
+    body = b'{"a": 1}'
+    packed = gzip.compress(body)
+    connections: list[socket.socket] = []
+
+    def chunked(data: bytes) -> bytes:
+        return b"".join(b"%x\r\n%b\r\n" % (len(some), some) for some in (data[:3], data[3:], b""))
+
+    answers = [
+        b"Transfer-Encoding: chunked\r\n\r\n" + chunked(body),
+        b"Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n" + chunked(packed),
+        b"Content-Length: %d\r\nContent-Encoding: gzip\r\n\r\n%b" % (len(packed), packed),
+        b"Content-Length: %d\r\n\r\n%b" % (len(body), body),
+    ]
+
+    def script(connection: socket.socket, _: RawServer) -> None:
+        connections.append(connection)
+        for answer in answers:
+            read_request(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + answer)
+
+    with misbehaving(script) as server:
+        http = client(server.url)
+        assert [http.request("GET").json() for _ in answers] == [{"a": 1}] * len(answers)
+
+    assert len(connections) == 1
+
+
 def test_headers_and_a_small_body_leave_together() -> None:
     pieces: list[bytes] = []
 
