@@ -15,6 +15,8 @@ from benchmarks.rounds import interleaved, median
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = json.loads((ROOT / "local.settings.sample.json").read_bytes())["Values"]
+ROUNDS = 9
+"""An import is short, and its share of what disturbs the machine large."""
 IMPORT = """
 import sys
 from importlib import import_module
@@ -60,7 +62,8 @@ def measure() -> Sequence[Figure]:
     }
     for turn in turns.values():
         turn()  # what is compiled at the first import, and read from the disk, costs nobody
-    seconds = {name: median(results, float) for name, results in interleaved(turns).items()}
+    results = interleaved(turns, ROUNDS)
+    seconds = {name: median(some, float) for name, some in results.items()}
     return [
         Figure(
             what=f"import of {function}",
