@@ -64,9 +64,13 @@ class Scenes:
         """Let every sample be processed several times, and move that into the past."""
         accepted = [number for number in self._samples if int(number) <= 14]
         self.send(*accepted * ROUNDS)
-        self._wait(lambda: not self._count("RECEIVED", "PROCESSING", "SUBMITTED"))
+        self.all_done()
         self._wait_for_events()
         move_into_the_past(self._stack.database_url)
+
+    def all_done(self) -> None:
+        """Wait until no request is on its way."""
+        self._wait(lambda: not self._count("RECEIVED", "PROCESSING", "SUBMITTED"))
 
     def submission_refused(self) -> str:
         """Let Thunderhead refuse a document; returns the id of the request, FAILED by then."""

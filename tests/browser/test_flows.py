@@ -117,8 +117,17 @@ def test_many_are_selected_and_reprocessed(page: Page, stack: Stack, scenes: Sce
     expect(page.locator("tbody .badge")).to_have_text(["done"] * 3)
 
 
-def test_all_that_match_go_on_by_themselves(page: Page, stack: Stack, scenes: Scenes) -> None:
+@pytest.fixture
+def paused(stack: Stack, scenes: Scenes) -> Iterator[None]:
+    """What was on its way has ended; nothing more is submitted."""
+    scenes.all_done()
     stack.operate("pause", "--actor", "a colleague", "--reason", "INC-41")
+    yield
+    stack.operate("resume", "--actor", "a colleague", "--reason", "INC-41")
+
+
+@pytest.mark.usefixtures("paused")
+def test_all_that_match_go_on_by_themselves(page: Page, stack: Stack, scenes: Scenes) -> None:
     scenes.send(*["10"] * 45)
     page.goto(f"{stack.console_url}requests?status=RECEIVED&documentName=RMDRPAY1")
     page.get_by_role("link", name="Cancel …").click()
@@ -128,7 +137,6 @@ def test_all_that_match_go_on_by_themselves(page: Page, stack: Stack, scenes: Sc
     expect(page.get_by_text("Results up to 20 of 45")).to_be_visible()
     expect(page.get_by_text("Results up to 40 of 45")).to_be_visible()
     expect(page.locator("tbody .badge")).to_have_count(45)
-    stack.operate("resume", "--actor", "a colleague", "--reason", "INC-41")
 
 
 @pytest.mark.parametrize(
