@@ -177,7 +177,7 @@ class HttpClient:
                 route = self._route()
                 request.url = route.url(path)
                 if self._auth:
-                    self._auth(request)
+                    request = self._auth(request)
                 answer = route.pool.urlopen(
                     method,
                     route.target(path),

@@ -27,7 +27,7 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
 
     def __init__(self, concurrency: int) -> None:
         self._kept = 2 * concurrency
-        """So that nobody idles while the next are claimed: under way, or the next to be."""
+        """Under way, or next in turn: with fewer, calls would end while more are claimed."""
         self._pool = ThreadPoolExecutor(concurrency, "thunderhead")
         self._done: SimpleQueue[Future[T]] = SimpleQueue()
         self._pending = 0
@@ -43,7 +43,7 @@ class CallsUnderWay(AbstractContextManager["CallsUnderWay[T]"], Generic[T]):
 
     @property
     def room(self) -> int:
-        """How many more may be started: as many again are claimed while `_kept` are under way."""
+        """How many more may be started: up to twice what is kept."""
         return 2 * self._kept - self._pending
 
     def start(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -20,9 +20,9 @@ from shared.web import group_commit
 from tests.token_issuer import AUDIENCE, ROLE, TokenIssuer, issuing
 from tests.unit.clients.support import TRACE_ID, make_settings
 from tests.unit.jobs.fakes import FakeReferenceData
+from tests.unit.web.checks import PATH
 
 T = TypeVar("T")
-PATH = "/api/v1/document-requests"
 BODY = {
     "sourceSystem": "ARCADE",
     "documentType": "INVOICE",

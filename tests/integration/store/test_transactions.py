@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -33,6 +34,20 @@ def test_an_error_in_the_work_takes_everything_back(store: SqlStore) -> None:
         store.write(work)
     assert store.read(lambda tx: tx.requests.get(one.request_id)) is None
     store_requests(store, [one])
+
+
+def test_many_rows_are_written_by_one_statement(store: SqlStore) -> None:
+    row_by_row: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def note(
+        _connection: Any, _cursor: Any, sql: str, _values: Any, _context: Any, many: bool
+    ) -> None:
+        if many:
+            row_by_row.append(sql)
+
+    store_requests(store, [request() for _ in range(3)])
+    assert row_by_row == []
 
 
 def test_what_waits_for_the_commit_waits_for_it(store: SqlStore) -> None:

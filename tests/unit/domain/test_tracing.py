@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
@@ -28,6 +29,11 @@ def test_a_valid_trace_is_continued_under_a_span_of_ours(header: str) -> None:
     assert OURS.fullmatch(continued)
     assert trace_id_of(continued) == TRACE_ID
     assert continued.split("-")[2] != PARENT_ID
+
+
+def test_an_id_is_never_all_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "getrandbits", lambda _bits: 0)
+    assert OURS.fullmatch(continue_or_start(None))
 
 
 @pytest.mark.parametrize("flags", ["00", "01"])
