@@ -30,7 +30,7 @@ print(perf_counter() - began)
 EVERY = (
     "azure.functions",
     "pydantic_settings",
-    "simplejson",
+    "orjson",
     "lxml.etree",
     "sqlalchemy",
     "sqlalchemy.dialects.mssql",

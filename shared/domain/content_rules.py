@@ -81,7 +81,7 @@ def content_violations(content: Mapping[str, Any], path: str = "content") -> lis
             if problem := text_violation(value):
                 found.append(Violation(_printable(where), problem))
         elif isinstance(value, strict_json.Number):
-            size += len(value.encoded_json)
+            size += len(value.text)
         elif isinstance(value, dict):
             found.extend(_key_violations(value, where))
         if size > MAX_XML_BYTES:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from shared.domain import strict_json
 from shared.domain.models import DocumentRequest, OutboxEvent
 from shared.domain.resource import to_resource
 from shared.domain.statuses import RequestStatus
@@ -46,7 +46,7 @@ def terminal_event(
         request_id=request.request_id,
         generation=request.generation,
         topic=request.event_topic or default_topic,
-        payload=json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode(),
+        payload=strict_json.dumps(event).encode(),
         traceparent=request.traceparent,
         created_at=request.updated_at,
     )

@@ -12,20 +12,26 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import simplejson
-
-Number = simplejson.RawJSON
-"""A JSON number by its text; `dumps` writes it as it came."""
+import orjson
 
 MAX_DEPTH = 64
 """Levels of nesting that a request's content may have; the content object is the first."""
 
-_AS_SENT = simplejson.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_CANONICAL = simplejson.JSONEncoder(separators=(",", ":"), sort_keys=True, allow_nan=False)
-
 _CONTAINERS = (dict, list)
 _MAX_PATH = 200
 """Characters of a path that are kept: enough for a reader to find the place."""
+
+
+class Number:
+    """A JSON number by its text; `dumps` writes it as it came."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Number({self.text!r})"
 
 
 class MalformedJson(ValueError):
@@ -164,11 +170,28 @@ def _children(parent: Node) -> Iterator[Node]:
             yield Node(f"{path}[{index}]", name, child, depth + 1)
 
 
-def dumps(value: Any) -> str:
-    """Write compact JSON in the order of the tree, numbers as they came."""
-    return _AS_SENT.encode(value)
+def dumps(value: Any, *, is_indented: bool = False) -> str:
+    """Write JSON in the order of the tree, numbers as they came; compact, unless for people.
+
+    Raises ValueError for a lone surrogate, and below some 250 levels.
+    """
+    return _write(value, orjson.OPT_INDENT_2 if is_indented else 0).decode()
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent."""
-    return hashlib.sha256(_CANONICAL.encode(value).encode("ascii")).hexdigest()
+    """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent.
+
+    Raises ValueError for a lone surrogate, and below some 250 levels.
+    """
+    return hashlib.sha256(_write(value, orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _write(value: Any, options: int) -> bytes:
+    try:
+        return orjson.dumps(value, _as_it_came, options)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_it_came(number: Number) -> orjson.Fragment:
+    return orjson.Fragment(number.text)

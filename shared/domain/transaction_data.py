@@ -22,7 +22,7 @@ def render(request: DocumentRequest, content: Mapping[str, Any], data_type: str)
     """Write a request's transaction data.
 
     The same request and content give the same bytes, always: a batch may have to be sent
-    again, byte for byte.
+    again, byte for byte. Raises ValueError for content that breaks `content_rules`.
     """
     transaction = {
         "requestId": str(request.request_id),
@@ -59,7 +59,7 @@ def _fill(element: etree._Element, value: Any) -> None:
         case bool():
             element.text = "true" if value else "false"
         case strict_json.Number():
-            element.text = value.encoded_json
+            element.text = value.text
         case _:  # an array directly inside an array
             for child in value:
                 _fill(etree.SubElement(element, element.tag), child)

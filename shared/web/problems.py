@@ -9,10 +9,10 @@ from urllib.parse import quote
 from uuid import UUID
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 
 from shared.domain.content_rules import MAX_VIOLATIONS, Violation
 from shared.domain.tracing import trace_id_of
+from shared.web.json_response import JsonResponse
 from shared.web.violations import printable
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,9 +52,9 @@ class Refusal(Exception):
         self.problem = problem
 
 
-def problem_response(problem: Problem, request: Request) -> JSONResponse:
+def problem_response(problem: Problem, request: Request) -> JsonResponse:
     """Answer a request with a problem."""
-    return JSONResponse(
+    return JsonResponse(
         problem.document(request),
         status_code=problem.status,
         headers=dict(problem.headers),

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Response
-from starlette.responses import JSONResponse
 
 from shared import tracing
 from shared.domain import strict_json
@@ -26,6 +25,7 @@ from shared.web.bodies import (
 from shared.web.body_reading import read_json_body
 from shared.web.calls import AuthenticatedCall, Call, CallRoute
 from shared.web.group_commit import GroupCommit
+from shared.web.json_response import JsonResponse
 from shared.web.openapi import answer, json_body, links_to
 from shared.web.problem_answers import (
     BATCH_TOO_LARGE,
@@ -127,14 +127,14 @@ def _answer_one(call: Call, outcome: Outcome) -> Response:
     headers = {"Location": f"{call.request.scope['path']}/{outcome.request.request_id}"}
     if isinstance(outcome, Replayed):
         headers["Idempotent-Replayed"] = "true"
-    return JSONResponse(to_resource(outcome.request), _status_of(outcome), headers)
+    return JsonResponse(to_resource(outcome.request), _status_of(outcome), headers)
 
 
 def _submit_batch(call: Call, body: bytes) -> Response:
     items = read_items(_parse(body))
     outcomes = _submit([(call, partial(_read_item, call, item, len(body))) for item in items])
     answers = [_item(call, index, outcome) for index, outcome in enumerate(outcomes)]
-    return JSONResponse({"items": answers}, 207)
+    return JsonResponse({"items": answers}, 207)
 
 
 def _submit(readings: Sequence[tuple[Call, Callable[[], NewRequest]]]) -> list[Outcome]:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import simplejson
 from lxml import etree
 from starlette.responses import Response
 
@@ -79,7 +78,7 @@ def show_payload(visit: Visit) -> Response:
 def formatted(data: bytes, data_type: str) -> str:
     """Return a payload with line breaks and indents, its numbers and order as they are."""
     if data_type == "json":
-        return simplejson.dumps(strict_json.loads(data), indent=2, ensure_ascii=False)
+        return strict_json.dumps(strict_json.loads(data), is_indented=True)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
     tree = etree.fromstring(data, parser)
     etree.indent(tree)

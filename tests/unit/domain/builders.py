@@ -89,7 +89,7 @@ def written(
 ) -> str:
     """Write a tree as JSON text, independently of the code under test."""
     if isinstance(value, Number):
-        return value.encoded_json
+        return value.text
     if isinstance(value, list):
         items = [written(item, blank, order) for item in value]
         return f"[{blank}{f'{blank},'.join(items)}{blank}]"
@@ -107,7 +107,7 @@ def frozen(value: Any) -> Any:
     """What two trees must share to mean the same: everything but the order of keys."""
     match value:
         case Number():
-            return "number", value.encoded_json
+            return "number", value.text
         case dict():
             return "object", frozenset((key, frozen(child)) for key, child in value.items())
         case list():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import random
 import tracemalloc
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_a_number_is_kept_digit_by_digit(number: str) -> None:
     text = f'{{"amount":{number}}}'
     tree = strict_json.loads(text.encode())
     assert isinstance(tree["amount"], Number)
-    assert tree["amount"].encoded_json == number
+    assert tree["amount"].text == number
     assert strict_json.dumps(tree) == text
 
 
@@ -76,6 +77,17 @@ def test_every_number_comes_back_as_its_text(number: str) -> None:
 def test_writing_is_compact_and_keeps_the_order_of_keys() -> None:
     text = b'{ "b" : [ 1 , true , null ] , "a" : "\\u00e9" }'
     assert strict_json.dumps(strict_json.loads(text)) == '{"b":[1,true,null],"a":"é"}'
+
+
+@pytest.mark.parametrize("write", [strict_json.dumps, strict_json.digest])
+def test_a_lone_surrogate_cannot_be_written(write: Callable[[Any], str]) -> None:
+    with pytest.raises(ValueError, match="surrogates"):
+        write({"a": "\ud800"})
+
+
+def test_what_people_read_is_indented() -> None:
+    text = strict_json.dumps(strict_json.loads(b'{"b":[1.10],"a":"x"}'), is_indented=True)
+    assert text == '{\n  "b": [\n    1.10\n  ],\n  "a": "x"\n}'
 
 
 # --- what is no JSON ------------------------------------------------------------------------
@@ -294,7 +306,7 @@ def test_the_digest_depends_on_everything_else(first: Any, second: Any) -> None:
 def test_the_digest_is_a_fixed_function() -> None:
     """It is stored: one that changed would turn every replay into a conflict."""
     tree = strict_json.loads('{"b":[1.10,true,null],"a":"é\\n"}'.encode())
-    canonical = rb'{"a":"\u00e9\n","b":[1.10,true,null]}'
+    canonical = '{"a":"é\\n","b":[1.10,true,null]}'.encode()
     assert strict_json.digest(tree) == hashlib.sha256(canonical).hexdigest()
 
 

@@ -41,7 +41,7 @@ def expected(name: str, value: Any) -> Iterator[Element]:
     elif isinstance(value, bool):
         yield name, False, "true" if value else "false", []
     else:
-        yield name, False, value.encoded_json if isinstance(value, Number) else value, []
+        yield name, False, value.text if isinstance(value, Number) else value, []
 
 
 def actual(element: Any) -> Element:
@@ -147,6 +147,13 @@ def test_json_carries_the_content_as_it_was_sent(content: dict[str, Any]) -> Non
     data = render(a_request(), content, JSON)
     members = dict(plain(data.decode("utf-8"))[1])
     assert members["content"] == plain(strict_json.dumps(content))
+
+
+@pytest.mark.parametrize("data_type", [JSON, XML])
+def test_what_cannot_be_rendered_is_a_value_error(data_type: str) -> None:
+    """By which a run leaves such a request out, and goes on with the others."""
+    with pytest.raises(ValueError, match=r"."):
+        render(a_request(), {"a": "\ud800"}, data_type)
 
 
 def test_json_is_the_same_object_as_the_xml() -> None:
