@@ -6,7 +6,7 @@ A violation found here is a 422 for the caller; found later it would be a failed
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -69,38 +69,53 @@ def _is_xml_name(key: str) -> bool:
 def content_violations(content: Mapping[str, Any], path: str = "content") -> list[Violation]:
     """List what keeps a content object from becoming a document, at most `MAX_VIOLATIONS`."""
     found: list[Violation] = []
-    size = 0
-    for where, name, value, depth in strict_json.walk(content, path):
-        if len(found) >= MAX_VIOLATIONS:
-            break
-        if depth > strict_json.MAX_DEPTH and isinstance(value, (dict, list)):
-            return [Violation(path, f"nested deeper than {strict_json.MAX_DEPTH} levels")]
-        size += 2 * len(name.encode(errors="replace")) + len("<></>")
+    size = _tags_size([path])
+    for level, key, value in strict_json.walk(content, path):
         if isinstance(value, str):
             size += _xml_size(value)
             if problem := text_violation(value):
-                found.append(Violation(_printable(where), problem))
+                found.append(Violation(_printable(level.path_of(key)), problem))
         elif isinstance(value, strict_json.Number):
             size += len(value.text)
-        elif isinstance(value, dict):
-            found.extend(_key_violations(value, where))
+        elif isinstance(value, (dict, list)):
+            if level.depth > strict_json.MAX_DEPTH:
+                return [Violation(path, f"nested deeper than {strict_json.MAX_DEPTH} levels")]
+            if isinstance(value, dict):
+                size += _tags_size(value)
+                found.extend(_key_violations(value, level, key))
+            else:
+                size += len(value) * _tags_size([level.name if isinstance(key, int) else key])
         if size > MAX_XML_BYTES:
             return [Violation(path, "is too large once written as XML")]
+        if len(found) >= MAX_VIOLATIONS:
+            break
     return found[:MAX_VIOLATIONS]
 
 
 def _xml_size(text: str) -> int:
     """Return the bytes of a text in UTF-8, once escaped (`&amp;`, `&lt;`, `&#13;`)."""
     markup = text.count("&") + text.count("<") + text.count(">") + text.count("\r")
-    return len(text.encode(errors="replace")) + 4 * markup
+    return _utf8_size(text) + 4 * markup
 
 
-def _key_violations(value: dict[str, Any], where: str) -> Iterator[Violation]:
+def _tags_size(names: Collection[str]) -> int:
+    """Return the bytes of an empty element of each name."""
+    return 2 * _utf8_size("".join(names)) + len(names) * len("<></>")
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+
+def _key_violations(
+    value: dict[str, Any], level: strict_json.Level, key: str | int
+) -> Iterator[Violation]:
     if isinstance(value, strict_json.RepeatedKeys):
-        yield Violation(_printable(f"{where}.{value.key}"), "occurs more than once")
-    for key in value:
-        if not is_xml_name(key):
-            yield Violation(_printable(f"{where}.{key}"), "the key cannot name an XML element")
+        yield Violation(_printable(f"{level.path_of(key)}.{value.key}"), "occurs more than once")
+    for name in value:
+        if not is_xml_name(name):
+            where = _printable(f"{level.path_of(key)}.{name}")
+            yield Violation(where, "the key cannot name an XML element")
 
 
 def _printable(path: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -18,8 +18,6 @@ MAX_DEPTH = 64
 """Levels of nesting that a request's content may have; the content object is the first."""
 
 _CONTAINERS = (dict, list)
-_MAX_PATH = 200
-"""Characters of a path that are kept: enough for a reader to find the place."""
 
 
 class Number:
@@ -100,7 +98,11 @@ def loads(text: bytes) -> Any:
         raise _too_deep() from None
     if constants:
         # None is left where a repeated key hid it.
-        paths = (node.path for node in walk(tree, "") if isinstance(node.value, _NotANumber))
+        paths = (
+            level.path_of(key)
+            for level, key, value in walk(tree, "")
+            if isinstance(value, _NotANumber)
+        )
         path = next(paths, "")
         raise _no_value(path or "body", constants[0].literal)
     return tree
@@ -131,43 +133,58 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-class Node(NamedTuple):
-    """A value of a tree, with its place."""
+class Level:
+    """An object or an array of a tree: where its values are."""
 
-    path: str
-    """Such as `content.lines[0].amount`."""
-    name: str
-    """The key that names the value; the items of an array have the array's."""
-    value: Any
-    depth: int
+    __slots__ = ("above", "depth", "key", "name")
+
+    def __init__(self, above: Level | None, key: str | int, name: str, depth: int) -> None:
+        self.above = above
+        self.key = key
+        """Its own, or its index, in what is above."""
+        self.name = name
+        """The key that names it, which the items of an array have too."""
+        self.depth = depth
+        """Of its values; the root's is 1."""
+
+    def path_of(self, key: str | int) -> str:
+        """Return the place of a value, such as `content.lines[0]`."""
+        keys = [key]
+        level = self
+        while level.above is not None:
+            keys.append(level.key)
+            level = level.above
+        path = ""
+        for one in reversed(keys):
+            if isinstance(one, int):
+                path += f"[{one}]"
+            else:
+                path += f".{one}" if path else one
+        return path
 
 
-def walk(value: Any, path: str) -> Iterator[Node]:
-    """Yield every value of a tree in document order. Iterative: depth is no danger.
+def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
+    """Yield every value of a tree in document order, with its level and its key or index there.
 
-    Lazy, and with bounded paths: one long key above a long array must not cost their product.
+    Iterative: depth is no danger. Lazy, and without paths: one long key above a long array must
+    not cost their product.
     """
-    pending = [iter((Node(path, path, value, 1),))]
-    while pending:
-        for node in pending[-1]:
-            yield node
-            if isinstance(node.value, _CONTAINERS):
-                pending.append(_children(node))
+    level = Level(None, "", "", 1)
+    children: Iterator[tuple[str | int, Any]] = iter(((path, value),))
+    outer = []
+    while True:
+        for key, child in children:
+            yield level, key, child
+            if isinstance(child, _CONTAINERS):
+                outer.append((level, children))
+                name = level.name if isinstance(key, int) else key
+                level = Level(level, key, name, level.depth + 1)
+                children = iter(child.items() if isinstance(child, dict) else enumerate(child))
                 break
         else:
-            pending.pop()
-
-
-def _children(parent: Node) -> Iterator[Node]:
-    path, name, value, depth = parent
-    if len(path) > _MAX_PATH:
-        path = path[:_MAX_PATH] + "…"
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield Node(f"{path}.{key}" if path else key, key, child, depth + 1)
-    else:
-        for index, child in enumerate(value):
-            yield Node(f"{path}[{index}]", name, child, depth + 1)
+            if not outer:
+                return
+            level, children = outer.pop()
 
 
 def dumps(value: Any, *, is_indented: bool = False) -> str:

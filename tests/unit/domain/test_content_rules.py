@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
-from shared.domain import batching, strict_json, transaction_data
+from shared.domain import batching, content_rules, strict_json, transaction_data
 from shared.domain.content_rules import (
     MAX_VIOLATIONS,
     Violation,
@@ -254,6 +254,17 @@ def test_a_long_name_in_a_long_array_is_refused() -> None:
 
 def test_nested_arrays_repeat_the_name_too() -> None:
     assert content_violations({"k" * 20_000: [[[Number("0")] * 400]]}) != []
+
+
+def test_the_size_is_that_of_the_element(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"Ab": {"Cd": "x&y", "né": Number("1.50")}, "Ef": "€"}
+    written = "<content><Ab><Cd>x&amp;y</Cd><né>1.50</né></Ab><Ef>€</Ef></content>".encode()
+    assert written in transaction_data.render(a_request(), content, transaction_data.XML)
+
+    monkeypatch.setattr(content_rules, "MAX_XML_BYTES", len(written))
+    assert content_violations(content) == []
+    monkeypatch.setattr(content_rules, "MAX_XML_BYTES", len(written) - 1)
+    assert content_violations(content) != []
 
 
 A_MEBIBYTE = 1024 * 1024

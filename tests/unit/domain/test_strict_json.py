@@ -229,7 +229,10 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
 
 def test_walking_goes_in_document_order_with_paths_names_and_depths() -> None:
     tree = {"b": [{"x": "1"}, ["2"]], "a": None}
-    assert [(n.path, n.name, n.depth) for n in strict_json.walk(tree, "content")] == [
+    assert [
+        (level.path_of(key), level.name if isinstance(key, int) else key, level.depth)
+        for level, key, _ in strict_json.walk(tree, "content")
+    ] == [
         ("content", "content", 1),
         ("content.b", "b", 2),
         ("content.b[0]", "b", 3),
@@ -261,7 +264,7 @@ def test_walking_below_a_long_key_costs_no_more_than_the_tree() -> None:
 
 
 def test_walking_does_not_mind_depth() -> None:
-    assert max(node.depth for node in strict_json.walk(nested(2_000), "")) == 2_001
+    assert max(level.depth for level, *_ in strict_json.walk(nested(2_000), "")) == 2_001
 
 
 # --- the digest -----------------------------------------------------------------------------
