@@ -154,13 +154,9 @@ class Level:
         while level.above is not None:
             keys.append(level.key)
             level = level.above
-        path = ""
-        for one in reversed(keys):
-            if isinstance(one, int):
-                path += f"[{one}]"
-            else:
-                path += f".{one}" if path else one
-        return path
+        root, *below = reversed(keys)
+        path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in below)
+        return f"{root}{path}" if root else path.removeprefix(".")
 
 
 def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
