@@ -29,6 +29,8 @@ from benchmarks.intake_peers import (
 from benchmarks.rounds import in_a_process, interleaved, median, timed
 
 T = TypeVar("T")
+ROUNDS = 7
+"""Each is short, and the machine has neighbours."""
 CALLS = 3000
 STORED = 960
 BATCHES = 5
@@ -46,7 +48,8 @@ def measure() -> Sequence[Figure]:
             LEAST: partial(in_a_process, _run, _least_calls),
             PLAIN: partial(in_a_process, _run, _calls),
             TOKENS: partial(in_a_process, _run, _authenticated_calls),
-        }
+        },
+        ROUNDS,
     )
     stored = interleaved(
         {
@@ -54,7 +57,8 @@ def measure() -> Sequence[Figure]:
             "requests": partial(in_a_process, _run, _requests),
             "bare executemany": partial(in_a_process, _run, _bare_batches),
             "batches": partial(in_a_process, _run, _batches),
-        }
+        },
+        ROUNDS,
     )
     figures = []
     for name, peer, (callers, at) in itertools.product(
