@@ -181,7 +181,7 @@ class HttpClient:
                 answer = route.pool.urlopen(
                     method,
                     route.target(path),
-                    body,
+                    request.body,
                     request.headers,
                     retries=False,
                     redirect=False,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -84,7 +85,7 @@ def content_violations(content: Mapping[str, Any], path: str = "content") -> lis
                 size += _tags_size(value)
                 found.extend(_key_violations(value, level, key))
             else:
-                size += len(value) * _tags_size([level.name if isinstance(key, int) else key])
+                size += len(value) * _tags_size([level.name_of(key)])
         if size > MAX_XML_BYTES:
             return [Violation(path, "is too large once written as XML")]
         if len(found) >= MAX_VIOLATIONS:
@@ -110,12 +111,13 @@ def _utf8_size(text: str) -> int:
 def _key_violations(
     value: dict[str, Any], level: strict_json.Level, key: str | int
 ) -> Iterator[Violation]:
-    if isinstance(value, strict_json.RepeatedKeys):
-        yield Violation(_printable(f"{level.path_of(key)}.{value.key}"), "occurs more than once")
-    for name in value:
-        if not is_xml_name(name):
-            where = _printable(f"{level.path_of(key)}.{name}")
-            yield Violation(where, "the key cannot name an XML element")
+    bad = list(islice((name for name in value if not is_xml_name(name)), MAX_VIOLATIONS))
+    if bad or isinstance(value, strict_json.RepeatedKeys):
+        where = _printable(level.path_of(key))
+        if isinstance(value, strict_json.RepeatedKeys):
+            yield Violation(_printable(f"{where}.{value.key}"), "occurs more than once")
+        for name in bad:
+            yield Violation(_printable(f"{where}.{name}"), "the key cannot name an XML element")
 
 
 def _printable(path: str) -> str:

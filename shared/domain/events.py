@@ -46,7 +46,7 @@ def terminal_event(
         request_id=request.request_id,
         generation=request.generation,
         topic=request.event_topic or default_topic,
-        payload=strict_json.dumps(event).encode(),
+        payload=strict_json.dumps(event),
         traceparent=request.traceparent,
         created_at=request.updated_at,
     )

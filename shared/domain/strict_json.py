@@ -18,6 +18,8 @@ MAX_DEPTH = 64
 """Levels of nesting that a request's content may have; the content object is the first."""
 
 _CONTAINERS = (dict, list)
+_NOTHING_ELSE = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+"""What orjson would write in a form of its own."""
 
 
 class Number:
@@ -136,24 +138,27 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class Level:
     """An object or an array of a tree: where its values are."""
 
-    __slots__ = ("above", "depth", "key", "name")
+    __slots__ = ("_above", "_key", "depth", "name")
 
-    def __init__(self, above: Level | None, key: str | int, name: str, depth: int) -> None:
-        self.above = above
-        self.key = key
-        """Its own, or its index, in what is above."""
-        self.name = name
+    def __init__(self, above: Level | None, key: str | int) -> None:
+        self._above = above
+        self._key = key
+        self.name: str = above.name_of(key) if above else ""
         """The key that names it, which the items of an array have too."""
-        self.depth = depth
-        """Of its values; the root's is 1."""
+        self.depth: int = above.depth + 1 if above else 1
+        """Of its values; the root of a tree has 1."""
+
+    def name_of(self, key: str | int) -> str:
+        """Return the key that names a value."""
+        return self.name if isinstance(key, int) else key
 
     def path_of(self, key: str | int) -> str:
-        """Return the place of a value, such as `content.lines[0]`."""
+        """Return the place of a value, such as `content.lines[0]`. Costs as much as it is long."""
         keys = [key]
         level = self
-        while level.above is not None:
-            keys.append(level.key)
-            level = level.above
+        while level._above:
+            keys.append(level._key)
+            level = level._above
         root, *below = reversed(keys)
         path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in below)
         return f"{root}{path}" if root else path.removeprefix(".")
@@ -165,7 +170,7 @@ def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
     Iterative: depth is no danger. Lazy, and without paths: one long key above a long array must
     not cost their product.
     """
-    level = Level(None, "", "", 1)
+    level = Level(None, "")
     children: Iterator[tuple[str | int, Any]] = iter(((path, value),))
     outer = []
     while True:
@@ -173,8 +178,7 @@ def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
             yield level, key, child
             if isinstance(child, _CONTAINERS):
                 outer.append((level, children))
-                name = level.name if isinstance(key, int) else key
-                level = Level(level, key, name, level.depth + 1)
+                level = Level(level, key)
                 children = iter(child.items() if isinstance(child, dict) else enumerate(child))
                 break
         else:
@@ -183,28 +187,33 @@ def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
             level, children = outer.pop()
 
 
-def dumps(value: Any, *, is_indented: bool = False) -> str:
-    """Write JSON in the order of the tree, numbers as they came; compact, unless for people.
+def dumps(value: Any, *, is_indented: bool = False) -> bytes:
+    """Write JSON in UTF-8: compact or for people, the order of keys and numbers as they came.
 
-    Raises ValueError for a lone surrogate, and below some 250 levels.
+    Takes what `loads` makes, finite floats and integers of 64 bits; keys are of type `str` itself.
+    Raises ValueError for a lone surrogate and for more than 254 levels, TypeError for other types.
     """
-    return _write(value, orjson.OPT_INDENT_2 if is_indented else 0).decode()
+    return _write(value, orjson.OPT_INDENT_2 if is_indented else 0)
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent.
+    """Return the SHA-256 of the canonical form: keys sorted, no blanks, numbers as sent, UTF-8.
 
-    Raises ValueError for a lone surrogate, and below some 250 levels.
+    Raises as `dumps` does.
     """
     return hashlib.sha256(_write(value, orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _write(value: Any, options: int) -> bytes:
     try:
-        return orjson.dumps(value, _as_it_came, options)
-    except orjson.JSONEncodeError as error:
+        return orjson.dumps(value, _as_it_came, options | _NOTHING_ELSE)
+    except orjson.JSONEncodeError as error:  # a TypeError, for whatever is wrong
+        if error.__cause__:
+            raise
         raise ValueError(str(error)) from None
 
 
-def _as_it_came(number: Number) -> orjson.Fragment:
-    return orjson.Fragment(number.text)
+def _as_it_came(value: object) -> orjson.Fragment:
+    if isinstance(value, Number):
+        return orjson.Fragment(value.text)
+    raise TypeError(type(value).__name__)

@@ -37,7 +37,7 @@ def render(request: DocumentRequest, content: Mapping[str, Any], data_type: str)
         "content": content,
     }
     if data_type == JSON:
-        return strict_json.dumps(transaction).encode("utf-8")
+        return strict_json.dumps(transaction)
     root = etree.Element("transaction", nsmap={"xsi": _XSI})
     _fill(root, transaction)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)

@@ -177,7 +177,9 @@ class Intake:
             index: _received(arrival, digest, self._new_id(), now)
             for index, (arrival, digest) in new.items()
         }
-        contents = [strict_json.dumps(arrival.request.content) for arrival, _ in new.values()]
+        contents = [
+            strict_json.dumps(arrival.request.content).decode() for arrival, _ in new.values()
+        ]
         history = [
             HistoryEntry(
                 rows[index].request_id, 1, None, RequestStatus.RECEIVED, now, arrival.actor

@@ -12,7 +12,7 @@ from shared.domain.timing import rfc3339
 from shared.errors import DatabaseUnavailable
 from shared.web.answers import LiveAnswer, ReadyAnswer
 from shared.web.calls import services_of
-from shared.web.json_response import JsonResponse
+from shared.web.json_answer import JsonAnswer
 from shared.web.openapi import OPEN, answer
 from shared.web.services import Services
 from shared.web.threads import in_thread
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/health")
 )
 async def get_liveness() -> Response:
     """Answer without asking anyone."""
-    return JsonResponse({"status": "live"})
+    return JsonAnswer({"status": "live"})
 
 
 @router.get(
@@ -53,12 +53,12 @@ def _readiness(services: Services) -> Response:
     try:
         readiness = services.queries.readiness()
     except DatabaseUnavailable:
-        return JsonResponse(
+        return JsonAnswer(
             {"status": "unavailable", "database": "down", "dependencies": [], "jobs": []}, 503
         )
     now = services.clock()
     pauses = {pause.name: pause for pause in readiness.pauses}
-    return JsonResponse(
+    return JsonAnswer(
         {
             "status": "ready",
             "database": "up",

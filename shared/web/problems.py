@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from shared.domain.content_rules import MAX_VIOLATIONS, Violation
 from shared.domain.tracing import trace_id_of
-from shared.web.json_response import JsonResponse
+from shared.web.json_answer import JsonAnswer
 from shared.web.violations import printable
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,9 +52,9 @@ class Refusal(Exception):
         self.problem = problem
 
 
-def problem_response(problem: Problem, request: Request) -> JsonResponse:
+def problem_response(problem: Problem, request: Request) -> JsonAnswer:
     """Answer a request with a problem."""
-    return JsonResponse(
+    return JsonAnswer(
         problem.document(request),
         status_code=problem.status,
         headers=dict(problem.headers),

@@ -17,7 +17,7 @@ from shared.web.answers import (
 )
 from shared.web.calls import AuthenticatedCall, Call
 from shared.web.cursors import write_cursor
-from shared.web.json_response import JsonResponse
+from shared.web.json_answer import JsonAnswer
 from shared.web.openapi import answer, links_to, query_parameters
 from shared.web.problem_answers import (
     DATABASE_OUT_AT_READ,
@@ -133,7 +133,7 @@ def _list(call: Call) -> Response:
     query = read_query(call.request.query_params, ListQuery)
     where = query.to_filter()
     page = call.services.queries.page(where, query.limit, query.position(), call.caller)
-    return JsonResponse(
+    return JsonAnswer(
         {
             "items": [to_resource(request) for request in page.requests],
             "nextCursor": write_cursor(page.next_position, where) if page.next_position else None,
@@ -144,7 +144,7 @@ def _list(call: Call) -> Response:
 def _summarise(call: Call) -> Response:
     query = read_query(call.request.query_params, SummaryQuery)
     counts = call.services.queries.summary(query.to_filter(), call.caller)
-    return JsonResponse(
+    return JsonAnswer(
         {
             "counts": {status.value: count for status, count in counts.items()},
             "total": sum(counts.values()),
@@ -153,13 +153,13 @@ def _summarise(call: Call) -> Response:
 
 
 def _get(call: Call, request_id: UUID) -> Response:
-    return JsonResponse(to_resource(call.services.queries.get(request_id, call.caller)))
+    return JsonAnswer(to_resource(call.services.queries.get(request_id, call.caller)))
 
 
 def _get_history(call: Call, request_id: UUID) -> Response:
     entries = call.services.queries.history(request_id, call.caller)
-    return JsonResponse({"items": [to_history_item(entry) for entry in entries]})
+    return JsonAnswer({"items": [to_history_item(entry) for entry in entries]})
 
 
 def _cancel(call: Call, request_id: UUID) -> Response:
-    return JsonResponse(to_resource(call.services.operations.cancel(request_id, call.caller)))
+    return JsonAnswer(to_resource(call.services.operations.cancel(request_id, call.caller)))

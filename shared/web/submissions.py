@@ -25,7 +25,7 @@ from shared.web.bodies import (
 from shared.web.body_reading import read_json_body
 from shared.web.calls import AuthenticatedCall, Call, CallRoute
 from shared.web.group_commit import GroupCommit
-from shared.web.json_response import JsonResponse
+from shared.web.json_answer import JsonAnswer
 from shared.web.openapi import answer, json_body, links_to
 from shared.web.problem_answers import (
     BATCH_TOO_LARGE,
@@ -127,14 +127,14 @@ def _answer_one(call: Call, outcome: Outcome) -> Response:
     headers = {"Location": f"{call.request.scope['path']}/{outcome.request.request_id}"}
     if isinstance(outcome, Replayed):
         headers["Idempotent-Replayed"] = "true"
-    return JsonResponse(to_resource(outcome.request), _status_of(outcome), headers)
+    return JsonAnswer(to_resource(outcome.request), _status_of(outcome), headers)
 
 
 def _submit_batch(call: Call, body: bytes) -> Response:
     items = read_items(_parse(body))
     outcomes = _submit([(call, partial(_read_item, call, item, len(body))) for item in items])
     answers = [_item(call, index, outcome) for index, outcome in enumerate(outcomes)]
-    return JsonResponse({"items": answers}, 207)
+    return JsonAnswer({"items": answers}, 207)
 
 
 def _submit(readings: Sequence[tuple[Call, Callable[[], NewRequest]]]) -> list[Outcome]:
@@ -181,7 +181,7 @@ def _limit_size(request: NewRequest, size_of_call: int) -> None:
     """Hold an item to the limit of a single request. Raises Refusal."""
     if size_of_call <= MAX_REQUEST_BYTES:
         return
-    if len(strict_json.dumps(request.content).encode()) > MAX_REQUEST_BYTES:
+    if len(strict_json.dumps(request.content)) > MAX_REQUEST_BYTES:
         raise Refusal(payload_too_large("The content of an item", MAX_REQUEST_BYTES))
 
 

@@ -78,7 +78,7 @@ def show_payload(visit: Visit) -> Response:
 def formatted(data: bytes, data_type: str) -> str:
     """Return a payload with line breaks and indents, its numbers and order as they are."""
     if data_type == "json":
-        return strict_json.dumps(strict_json.loads(data), is_indented=True)
+        return strict_json.dumps(strict_json.loads(data), is_indented=True).decode()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
     tree = etree.fromstring(data, parser)
     etree.indent(tree)

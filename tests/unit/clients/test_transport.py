@@ -7,6 +7,8 @@ import socket
 import tracemalloc
 
 import pytest
+from requests import PreparedRequest
+from requests.auth import AuthBase
 
 from shared.clients.http import HttpClient, NoAnswerError
 from tests.unit.clients.support import (
@@ -51,6 +53,26 @@ def test_headers_and_a_small_body_leave_together() -> None:
             client(server.url).request("POST", body=b"payload")
 
     assert all(piece.endswith(b"\r\n\r\npayload") for piece in pieces)
+
+
+class Signature(AuthBase):
+    """Leaves the request alone, and returns another one."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        signed = request.copy()
+        signed.headers["Authorization"] = "signed"
+        signed.body = b"signed"
+        return signed
+
+
+def test_what_an_authentication_returns_is_sent() -> None:
+    with serving([Reply()]) as server:
+        http = HttpClient(server.url, timeout_seconds=SECONDS, auth=Signature())
+        answer = http.request("POST", "/x", body=b"payload")
+
+    [received] = server.received
+    assert (received.body, received.headers["Authorization"]) == (b"signed", "signed")
+    assert answer.authorization == "signed"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,16 @@ import random
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from lxml import etree
 
 from shared.domain import strict_json
+from shared.domain.content_rules import Violation
 from shared.domain.strict_json import MalformedJson, Number, RepeatedKeys
 from tests.unit.domain.builders import frozen, nested, number_texts, plain, trees, written
 
@@ -44,7 +47,7 @@ def test_a_number_is_kept_digit_by_digit(number: str) -> None:
     tree = strict_json.loads(text.encode())
     assert isinstance(tree["amount"], Number)
     assert tree["amount"].text == number
-    assert strict_json.dumps(tree) == text
+    assert strict_json.dumps(tree) == text.encode()
 
 
 @given(trees(), st.sampled_from(["", " ", "\r\n\t"]))
@@ -58,7 +61,7 @@ def test_what_is_written_is_what_was_read(tree: Any, blank: str) -> None:
 @given(trees())
 def test_what_is_stored_is_read_as_it_was_sent(tree: Any) -> None:
     read = strict_json.loads(written(tree, "").encode())
-    assert frozen(strict_json.stored(strict_json.dumps(read))) == frozen(read)
+    assert frozen(strict_json.stored(strict_json.dumps(read).decode())) == frozen(read)
 
 
 @pytest.mark.parametrize(
@@ -71,23 +74,32 @@ def test_what_is_stored_and_is_no_json_is_refused(text: str) -> None:
 
 @given(number_texts)
 def test_every_number_comes_back_as_its_text(number: str) -> None:
-    assert strict_json.dumps(strict_json.loads(f"[{number}]".encode())) == f"[{number}]"
+    text = f"[{number}]".encode()
+    assert strict_json.dumps(strict_json.loads(text)) == text
 
 
 def test_writing_is_compact_and_keeps_the_order_of_keys() -> None:
     text = b'{ "b" : [ 1 , true , null ] , "a" : "\\u00e9" }'
-    assert strict_json.dumps(strict_json.loads(text)) == '{"b":[1,true,null],"a":"é"}'
+    assert strict_json.dumps(strict_json.loads(text)) == '{"b":[1,true,null],"a":"é"}'.encode()
 
 
 @pytest.mark.parametrize("write", [strict_json.dumps, strict_json.digest])
-def test_a_lone_surrogate_cannot_be_written(write: Callable[[Any], str]) -> None:
+def test_a_lone_surrogate_cannot_be_written(write: Callable[[Any], object]) -> None:
     with pytest.raises(ValueError, match="surrogates"):
         write({"a": "\ud800"})
 
 
+@pytest.mark.parametrize(
+    "value", [datetime.now(UTC), Violation("a", "b"), object(), etree.Comment()]
+)
+def test_what_is_no_json_is_not_written_in_a_form_of_its_own(value: object) -> None:
+    with pytest.raises(TypeError):
+        strict_json.dumps({"a": value})
+
+
 def test_what_people_read_is_indented() -> None:
     text = strict_json.dumps(strict_json.loads(b'{"b":[1.10],"a":"x"}'), is_indented=True)
-    assert text == '{\n  "b": [\n    1.10\n  ],\n  "a": "x"\n}'
+    assert text == b'{\n  "b": [\n    1.10\n  ],\n  "a": "x"\n}'
 
 
 # --- what is no JSON ------------------------------------------------------------------------
@@ -230,7 +242,7 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
 def test_walking_goes_in_document_order_with_paths_names_and_depths() -> None:
     tree = {"b": [{"x": "1"}, ["2"]], "a": None}
     assert [
-        (level.path_of(key), level.name if isinstance(key, int) else key, level.depth)
+        (level.path_of(key), level.name_of(key), level.depth)
         for level, key, _ in strict_json.walk(tree, "content")
     ] == [
         ("content", "content", 1),
@@ -261,6 +273,11 @@ def test_walking_below_a_long_key_costs_no_more_than_the_tree() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000
+
+
+def test_a_path_is_made_for_who_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(strict_json.Level, "path_of")
+    assert sum(1 for _ in strict_json.walk({"a": [{"b": None}]}, "content")) == 4
 
 
 def test_walking_does_not_mind_depth() -> None:

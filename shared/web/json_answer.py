@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse
 from shared.domain import strict_json
 
 
-class JsonResponse(JSONResponse):
-    """Written as all JSON of the system is: in a tenth of the time that Starlette's takes."""
+class JsonAnswer(JSONResponse):
+    """Written by orjson, in a tenth of the time that the standard library takes."""
 
     def render(self, content: Any) -> bytes:
         """Write compact UTF-8."""
-        return strict_json.dumps(content).encode()
+        return strict_json.dumps(content)
