@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from shared.domain.statuses import Priority
 
@@ -38,6 +39,8 @@ def to_milliseconds(moment: datetime) -> datetime:
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
+# What is written together has its times in common.
+@lru_cache(maxsize=256)
 def rfc3339(moment: datetime) -> str:
     """Write a time as the contracts do: `2026-01-31T09:30:00.000Z`."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
