@@ -190,8 +190,9 @@ def walk(value: Any, path: str) -> Iterator[tuple[Level, str | int, Any]]:
 def dumps(value: Any, *, is_indented: bool = False) -> bytes:
     """Write JSON in UTF-8: compact or for people, the order of keys and numbers as they came.
 
-    Takes what `loads` makes, finite floats and integers of 64 bits; keys are of type `str` itself.
-    Raises ValueError for a lone surrogate and for more than 254 levels, TypeError for other types.
+    Takes what `loads` makes, finite floats and integers; an enum by its value, a UUID by its text.
+    Raises TypeError for a value of another type, and ValueError for a lone surrogate, a key that is
+    not a `str` itself, an integer beyond 64 bits and more than 254 levels.
     """
     return _write(value, orjson.OPT_INDENT_2 if is_indented else 0)
 

@@ -45,7 +45,7 @@ def test_many_rows_are_written_by_one_statement(store: SqlStore) -> None:
             rows.append(sql.partition(" VALUES ")[2].count("(?"))
 
     store_requests(store, [request() for _ in range(3)])
-    assert rows == [3, 3]  # the requests and their payloads
+    assert rows == [3, 3]  # the requests and their content
 
 
 def test_what_waits_for_the_commit_waits_for_it(store: SqlStore) -> None:
